@@ -1,0 +1,21 @@
+import { defineConfig } from 'tsup';
+
+/** One entry per public module; shared code is split into chunks so that classes keep one identity. */
+export default defineConfig({
+  entry: {
+    index: 'src/index.ts',
+    errors: 'src/errors/index.ts',
+    drizzle: 'drizzle/index.ts',
+    'drizzle-sync': 'drizzle/sync.ts',
+    'drizzle-migrator': 'drizzle/migrator.ts',
+    cli: 'cli/main.ts',
+  },
+  format: 'esm',
+  target: 'es2022',
+  platform: 'neutral',
+  splitting: true,
+  treeshake: true,
+  clean: true,
+  dts: { entry: { index: 'src/index.ts', errors: 'src/errors/index.ts', drizzle: 'drizzle/index.ts', 'drizzle-sync': 'drizzle/sync.ts', 'drizzle-migrator': 'drizzle/migrator.ts' } },
+  external: ['drizzle-orm', /^drizzle-orm\//, /^node:/, 'cloudflare:workers'],
+});
