@@ -1,0 +1,45 @@
+/** Every code a {@link DosqlError} can carry. The list only grows; a code never changes its meaning. */
+export type DosqlErrorCode =
+  // What SQLite refused.
+  | 'SYNTAX_ERROR'
+  | 'NO_SUCH_TABLE'
+  | 'NO_SUCH_COLUMN'
+  | 'UNIQUE_VIOLATION'
+  | 'NOT_NULL_VIOLATION'
+  | 'CHECK_VIOLATION'
+  | 'FOREIGN_KEY_VIOLATION'
+  | 'CONSTRAINT_VIOLATION'
+  | 'DATATYPE_MISMATCH'
+  | 'TABLE_LOCKED'
+  | 'DATABASE_FULL'
+  | 'NOT_AUTHORIZED'
+  | 'SQL_ERROR'
+  // What a statement or a value may not be.
+  | 'EMPTY_STATEMENT'
+  | 'MULTIPLE_STATEMENTS'
+  | 'UNSUPPORTED_STATEMENT'
+  | 'TRANSACTION_CONTROL'
+  | 'PARAMETER_COUNT'
+  | 'INVALID_PARAMETER'
+  | 'INVALID_IDENTIFIER'
+  | 'INVALID_ARGUMENT'
+  | 'INTEGER_OUT_OF_RANGE'
+  | 'LIMIT_EXCEEDED'
+  // Transactions and handles.
+  | 'ASYNC_IN_SYNC_TRANSACTION'
+  | 'TRANSACTION_ROLLED_BACK'
+  | 'TRANSACTION_CLOSED'
+  | 'TRANSACTION_TIMEOUT'
+  | 'TRANSACTION_STALLED'
+  | 'USE_TRANSACTION_HANDLE'
+  | 'DATABASE_BUSY'
+  | 'NEEDS_ASYNC'
+  | 'RESULT_EXPIRED'
+  // Configuration.
+  | 'SQL_NOT_ENABLED'
+  | 'FEATURE_NOT_ENABLED'
+  // Migrations.
+  | 'MIGRATIONS_NOT_FOUND'
+  | 'MIGRATION_INVALID'
+  | 'MIGRATION_FAILED'
+  | 'MIGRATION_DRIFT';
