@@ -1,0 +1,100 @@
+import { loadContext } from './engine/als.ts';
+import { Database } from './engine/database.ts';
+import { Engine } from './engine/engine.ts';
+import type { Apis, EngineHost, Extension } from './engine/extension.ts';
+import type { IntegerMode } from './engine/integers.ts';
+import type { QueryEvent } from './engine/result.ts';
+import { DosqlError, fromSqlite } from './errors/index.ts';
+import { migrateOnce } from './migration/migrate.ts';
+import type { MigrationSource } from './migration/types.ts';
+
+/** The object's own storage with a warm and a cold store beside it, for extensions that use them. */
+export interface StorageTiers {
+  hot: DurableObjectStorage;
+  warm?: KVNamespace;
+  cold?: R2Bucket;
+}
+
+export interface DatabaseOptions<E extends readonly Extension[] = readonly Extension[]> {
+  /** `ctx.storage`, or the object's storage as `hot` beside other stores. */
+  storage: DurableObjectStorage | StorageTiers;
+  /** Pass `this.ctx` so that pending migrations hold back every request of the object (`blockConcurrencyWhile`). */
+  ctx?: DurableObjectState;
+  /** Applied before `DB()` resolves; up to date costs one statement. */
+  migrations?: MigrationSource;
+  extensions?: E;
+  /** How integers beyond ±(2^53-1) arrive. Default `'throw'`: INTEGER_OUT_OF_RANGE, never a rounded number. */
+  integers?: IntegerMode;
+  /** Called after every statement of this handle. */
+  onQuery?: (event: QueryEvent) => void;
+  /** Put bound values into query events. Off by default: they are the user's data. */
+  captureParams?: boolean;
+}
+
+const INSTALLED = new WeakMap<Engine, Map<string, Promise<object>>>();
+
+/**
+ * Opens the database of a Durable Object: checks that it has SQL, applies pending migrations, installs extensions.
+ * Call it as often as you like; handles on one storage share one engine.
+ * @throws SQL_NOT_ENABLED, MIGRATION_FAILED, MIGRATION_DRIFT, MIGRATION_INVALID, MIGRATIONS_NOT_FOUND
+ */
+export async function DB<const E extends readonly Extension[] = []>(name: string, options: DatabaseOptions<E>): Promise<Database & Apis<E>> {
+  const tiers: StorageTiers = 'hot' in options.storage ? options.storage : { hot: options.storage as DurableObjectStorage };
+  if (typeof tiers.hot?.transactionSync !== 'function') {
+    throw new DosqlError('INVALID_ARGUMENT', 'DB(name, { storage }) needs ctx.storage of a Durable Object.');
+  }
+  const engine = Engine.of(tiers.hot);
+  await loadContext();
+  const { integers = 'throw', onQuery, captureParams, ctx, migrations } = options;
+  if (migrations) await migrateOnce(engine, migrations, { ctx });
+  else probe(engine);
+  const settings = { integers, onQuery, captureParams };
+  const db = new Database(name, engine, settings, (source) => migrateOnce(engine, source, { ctx }), migrations);
+  for (const extension of options.extensions ?? []) {
+    const api = await install(engine, tiers, extension);
+    Object.defineProperties(db, Object.getOwnPropertyDescriptors(api));
+  }
+  return db as Database & Apis<E>;
+}
+
+/** One statement that fails on a class declared with `new_classes`, whose storage has no SQL. */
+function probe(engine: Engine): void {
+  try {
+    engine.sql.exec('SELECT 1');
+  } catch (error) {
+    throw fromSqlite(error);
+  }
+}
+
+function install(engine: Engine, tiers: StorageTiers, extension: Extension): Promise<object> {
+  let installed = INSTALLED.get(engine);
+  if (!installed) INSTALLED.set(engine, (installed = new Map()));
+  let api = installed.get(extension.name);
+  if (!api) {
+    api = (async () => extension.install(hostFor(engine, tiers, extension.name)))();
+    installed.set(extension.name, api);
+    // A failed installation is tried again by the next DB().
+    api.catch(() => installed.delete(extension.name));
+  }
+  return api;
+}
+
+function hostFor(engine: Engine, tiers: StorageTiers, name: string): EngineHost {
+  return {
+    engine,
+    storage: engine.storage,
+    ...(tiers.warm && { warm: tiers.warm }),
+    ...(tiers.cold && { cold: tiers.cold }),
+    onPlan(hook) {
+      engine.planHooks.push(hook);
+      engine.clearPlans();
+    },
+    onSchemaChange: (hook) => void engine.schemaHooks.push(hook),
+    onCommit: (hook) => void engine.commitHooks.push(hook),
+    onMaintenance: (hook) => void engine.maintenanceHooks.set(name, hook),
+    onFlush: (hook) => void engine.flushHooks.push(hook),
+    internalTables(names) {
+      for (const table of names) engine.internal.add(table);
+    },
+  };
+}

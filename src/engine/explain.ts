@@ -1,0 +1,36 @@
+import type { Engine } from './engine.ts';
+import type { Plan } from './plan.ts';
+import type { SqlValue } from './values.ts';
+
+/** A step of SQLite's query plan with the steps inside it. */
+export interface QueryPlanNode {
+  detail: string;
+  children: QueryPlanNode[];
+}
+
+export interface Explanation {
+  plan: QueryPlanNode[];
+  /** The SQL text that really runs. */
+  sql: string;
+  /** Tables, views and external sources the statement names, in order of appearance. */
+  relations: string[];
+}
+
+/** SQLite's plan of a statement, without running it. */
+export function explain(engine: Engine, plan: Plan, values: readonly SqlValue[]): Explanation {
+  if (plan.refusal) throw plan.refusal();
+  let { sql } = plan;
+  for (const rewrite of plan.rewrites) sql = rewrite.sql ?? sql;
+  const shown = engine.plan(`EXPLAIN QUERY PLAN ${sql}`);
+  const rows = engine.all(shown, values, 'number') as [id: number, parent: number, unused: number, detail: string][];
+  const nodes = new Map<number, QueryPlanNode>();
+  const roots: QueryPlanNode[] = [];
+  for (const [id, parent, , detail] of rows) {
+    const node: QueryPlanNode = { detail, children: [] };
+    nodes.set(id, node);
+    (nodes.get(parent)?.children ?? roots).push(node);
+  }
+  const relations = new Set<string>();
+  for (const table of plan.statement.tables) if (!table.cte) relations.add(table.name);
+  return { plan: roots, sql, relations: [...relations] };
+}

@@ -1,0 +1,64 @@
+import type { Statement } from '../sql/types.ts';
+import type { Engine } from './engine.ts';
+
+/** What an extension wants done with one SQL text. The plan that holds it is cached, so decide once. */
+export interface Rewrite {
+  /** Text to run instead. */
+  readonly sql?: string;
+  /** Values to bind instead, derived from the caller's. A promise makes the statement need the async API. */
+  readonly bind?: (values: readonly unknown[]) => unknown[] | Promise<unknown[]>;
+  /** Runs the statement inside a synchronous frame (pragmas on and off again, say). */
+  readonly around?: <T>(run: () => T) => T;
+}
+
+/** What the engine offers to an extension while it is installed and later. */
+export interface EngineHost {
+  readonly engine: Engine;
+  readonly storage: DurableObjectStorage;
+  /** Stores given in `storage: { hot, warm, cold }`. */
+  readonly warm?: KVNamespace;
+  readonly cold?: R2Bucket;
+  /** Called once per distinct SQL text, before it runs for the first time. */
+  onPlan(hook: (statement: Statement) => Rewrite | undefined): void;
+  /** Called after every DDL statement, in the same transaction. */
+  onSchemaChange(hook: (statement: Statement) => void): void;
+  /** Called after every commit with the lower-case names of the tables written through the engine. */
+  onCommit(hook: (tables: ReadonlySet<string>) => void): void;
+  /** Called by `db.maintenance()`; what it returns is part of the report under the extension's name. */
+  onMaintenance(hook: (options: MaintenanceOptions) => unknown): void;
+  /** Called by `db.flush()`. */
+  onFlush(hook: () => Promise<void>): void;
+  /** Marks tables as internal: hidden from introspection over the wire. */
+  internalTables(names: readonly string[]): void;
+}
+
+/** A feature that is imported and passed in; the engine knows only this. */
+export interface Extension<Api extends object = object> {
+  readonly name: string;
+  /** Runs once per storage, after migrations, before the first statement. Returns the methods it adds to Database. */
+  install(host: EngineHost): Api | Promise<Api>;
+}
+
+/** The methods that a list of extensions adds. */
+export type Apis<E extends readonly Extension[]> = E extends readonly [infer First, ...infer Rest extends readonly Extension[]]
+  ? (First extends Extension<infer Api> ? Api : object) & Apis<Rest>
+  : object;
+
+/** Milliseconds, or a number with a unit: `'250ms'`, `'30s'`, `'5m'`, `'24h'`, `'7d'`. */
+export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
+
+export interface MaintenanceOptions {
+  /** Also do work that frees space. */
+  compact?: boolean;
+  /** Move rows older than this out of the object (needs the tier extension). */
+  archiveOlderThan?: Duration;
+  /** Stop starting new work after this many milliseconds. */
+  budgetMs?: number;
+}
+
+/** Database size in bytes before and after, and what each extension reports, by its name. */
+export interface MaintenanceReport {
+  sizeBefore: number;
+  sizeAfter: number;
+  extensions: Record<string, unknown>;
+}

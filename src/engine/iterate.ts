@@ -1,0 +1,52 @@
+import type { Engine } from './engine.ts';
+import { exactQuery, type IntegerMode, isSuspect, restoreRow, unreadable } from './integers.ts';
+import { factoryFor, type Plan } from './plan.ts';
+import type { Scope } from './scope.ts';
+import { decodeRows, integerVariant, type SqlValue } from './values.ts';
+
+/**
+ * Rows of a read one by one, with bounded memory. Where integers may be rounded, a second cursor over their exact text
+ * runs in lockstep from there on.
+ */
+export function* iterateRows(
+  engine: Engine,
+  scope: Scope,
+  plan: Plan,
+  values: readonly SqlValue[],
+  mode: IntegerMode,
+  shape: 'object' | 'values' = 'object',
+): Generator<unknown> {
+  if (!plan.plain || !plan.reads) {
+    const rows = engine.all(plan, values, mode);
+    const make = factoryFor(plan, engine.names);
+    for (const row of rows) yield shape === 'values' ? row : make(row);
+    return;
+  }
+  const bound = values.some((value) => typeof value === 'bigint') ? integerVariant(plan.statement, values) : { sql: plan.sql, values };
+  const open = (sql: string) => {
+    try {
+      return engine.sql.exec(sql, ...bound.values);
+    } catch (error) {
+      throw engine.mapError(error, plan, values);
+    }
+  };
+  const cursor = open(bound.sql);
+  const names = cursor.columnNames;
+  const make = factoryFor(plan, names);
+  let exact: Iterator<unknown[]> | undefined;
+  let index = 0;
+  for (const row of cursor.raw() as Iterable<unknown[]>) {
+    scope.check();
+    if (decodeRows([row]) && mode !== 'number' && row.some(isSuspect)) {
+      if (!exact) {
+        exact = open(exactQuery(bound.sql, names.length)).raw() as Iterator<unknown[]>;
+        for (let skip = 0; skip < index; skip++) exact.next();
+      }
+      const texts = exact.next();
+      if (texts.done) throw unreadable(names, plan.sql);
+      restoreRow(row, texts.value, index, names, mode, plan.sql);
+    } else exact?.next();
+    index++;
+    yield shape === 'values' ? row : make(row);
+  }
+}

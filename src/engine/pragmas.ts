@@ -1,0 +1,65 @@
+import { DosqlError } from '../errors/index.ts';
+import type { Statement } from '../sql/types.ts';
+import type { Engine } from './engine.ts';
+
+/** Connection settings that outlive a request, and the values the engine stands for. Eviction resets them anyway. */
+const STICKY: Readonly<Record<string, number>> = {
+  recursive_triggers: 0,
+  legacy_alter_table: 0,
+  case_sensitive_like: 0,
+  ignore_check_constraints: 0,
+  reverse_unordered_selects: 0,
+  defer_foreign_keys: 0,
+};
+
+/** Keeps pragmas that a statement changed from leaking into the next transaction. */
+export class Pragmas {
+  /** `PRAGMA defer_foreign_keys = ON` ran in the open transaction. */
+  deferForeignKeys = false;
+  readonly #dirty = new Set<string>();
+
+  constructor(private readonly engine: Engine) {}
+
+  /** Sets what was changed back to the engine's values; called before each outermost transaction. */
+  assert(): void {
+    if (this.#dirty.size === 0) return;
+    for (const name of this.#dirty) this.engine.sql.exec(`PRAGMA ${name}=${STICKY[name]}`);
+    this.#dirty.clear();
+  }
+
+  /** @throws UNSUPPORTED_STATEMENT for settings that would lose data or have no effect */
+  before({ pragma, sql }: Statement): void {
+    if (pragma?.name === 'foreign_keys' && pragma.assigns) {
+      throw new DosqlError(
+        'UNSUPPORTED_STATEMENT',
+        'PRAGMA foreign_keys is ignored by SQLite while a write is open, and deletes child rows when a table is then ' +
+          'rebuilt. The engine keeps enforcement on; put table rebuilds into a migration, which does them safely.',
+        { statement: sql },
+      );
+    }
+    if (pragma?.name === 'defer_foreign_keys' && pragma.assigns && this.engine.depth === 0) {
+      throw new DosqlError('UNSUPPORTED_STATEMENT', 'PRAGMA defer_foreign_keys acts on one transaction: run it inside db.transaction or db.batch.', {
+        statement: sql,
+      });
+    }
+  }
+
+  after({ pragma }: Statement): void {
+    if (!pragma?.assigns || !(pragma.name in STICKY)) return;
+    this.#dirty.add(pragma.name);
+    if (pragma.name === 'defer_foreign_keys') this.deferForeignKeys = true;
+  }
+}
+
+/** @throws FOREIGN_KEY_VIOLATION naming the first row without its parent */
+export function checkDeferred(engine: Engine): void {
+  const broken = engine.sql.exec('PRAGMA foreign_key_check').raw().toArray();
+  const first = broken[0];
+  if (!first) return;
+  const [table, rowid, parent] = first;
+  throw new DosqlError(
+    'FOREIGN_KEY_VIOLATION',
+    `FOREIGN KEY constraint failed: ${broken.length} row(s) without parent, first in ${table} (rowid ${rowid}), which refers to ${parent}.`,
+    { table: String(table) },
+  );
+}
