@@ -1,0 +1,23 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+/**
+ * The tests in the real runtime. LANE=old runs them on the workerd of @cloudflare/vitest-pool-workers (SQLite 3.47),
+ * LANE=new on the one of its successor @cloudflare/vitest-plugin (SQLite 3.53).
+ */
+const { cloudflareTest } =
+  process.env['LANE'] === 'old' ? await import('@cloudflare/vitest-pool-workers') : await import('@cloudflare/vitest-plugin');
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  plugins: [cloudflareTest({ wrangler: { configPath: at('./test/workerd/wrangler.toml') } })],
+  define: { 'process.env.DOSQL_RUNS': JSON.stringify(process.env['DOSQL_RUNS'] ?? '1') },
+  test: {
+    include: ['test/workerd/**/*.test.ts'],
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    // An aborted object fails its stubs' pending calls too; the tests that abort assert what matters themselves.
+    onUnhandledError: (error) => ('durableObjectReset' in error ? false : undefined),
+  },
+});
