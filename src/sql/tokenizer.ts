@@ -9,11 +9,12 @@ for (const c of ' \t\n\f\r') classes[c.charCodeAt(0)] = SPACE;
 for (let c = 48; c < 58; c++) classes[c] = DIGIT;
 for (let c = 65; c < 91; c++) classes[c] = classes[c + 32] = LETTER;
 classes[95] = LETTER;
+const BYTE_ORDER_MARK = 0xfeff;
 
 const number = /0x[\da-f][\da-f_]*|[\d_]*(?:\.[\d_]*)?(?:e[+-]?\d[\d_]*)?/iy;
 const blob = /'(?:[\da-f]{2})*'/iy;
 /** Tcl's `$ns::name(suffix)` is one parameter token, for every prefix character. */
-const parameter = /(?:::)*[\w$\x80-\uffff](?:[\w$\x80-\uffff]|::)*(?:\([^\s)]*\))?/y;
+const parameter = /(?:::)*[\w$\x80-\uffff](?:[\w$\x80-\uffff]|::)*(?:\([^\t-\r )]*\))?/y;
 const operator = /->>?|\|\||<[=><]|>[=>]|!=/y;
 
 /** End of the match of a sticky pattern at `at`, or -1. */
@@ -31,115 +32,75 @@ function isIdentifierCode(c: number): boolean {
  * start, end, in UTF-16 code units. White space and comments are the gaps between tokens. Never throws: what
  * SQLite cannot read is an ILLEGAL token. A NUL character ends the text for SQLite, so all from there on is one.
  */
-export function tokenize(sql: string): number[] {
+export function tokenize(text: string): number[] {
   const tokens: number[] = [];
-  const nul = sql.indexOf('\0');
-  const length = nul < 0 ? sql.length : nul;
+  const nul = text.indexOf('\0');
+  const sql = nul < 0 ? text : text.slice(0, nul);
+  const length = sql.length;
   let at = 0;
   while (at < length) {
     const start = at;
     const c = sql.charCodeAt(at++);
-    const kind = c > 127 ? (c === 0xfeff ? SPACE : LETTER) : classes[c]!;
+    const next = sql.charCodeAt(at);
+    const kind = c > 127 ? (c === BYTE_ORDER_MARK ? SPACE : LETTER) : classes[c]!;
     let token = c;
     if (kind === SPACE) {
       // A vertical tab is white space behind white space only.
-      while (at < length && (sql.charCodeAt(at) === 11 || classes[sql.charCodeAt(at)] === SPACE)) at++;
+      for (let d = next; d === 11 || classes[d] === SPACE; ) d = sql.charCodeAt(++at);
       continue;
     }
-    if (kind === LETTER) {
-      if ((c | 32) === 120 && sql.charCodeAt(at) === 39) {
-        const end = match(blob, sql, at);
-        token = end < 0 ? K.ILLEGAL : K.BLOB;
-        at = end < 0 ? sql.indexOf("'", at + 1) + 1 || length : end;
-      } else {
-        let ascii = c < 128;
-        for (let d: number; at < length && isIdentifierCode((d = sql.charCodeAt(at))); at++) {
-          if (d > 127) ascii = false;
-        }
-        token = ascii && at - start < 10 ? K.wordKind(sql.slice(start, at)) : K.WORD;
-      }
-    } else if (kind === DIGIT || (c === 46 && classes[sql.charCodeAt(at)] === DIGIT)) {
+    if (c === 45 && next === 45) {
+      at = sql.indexOf('\n', at) + 1 || length;
+      continue;
+    }
+    if (c === 47 && next === 42 && at + 1 < length) {
+      const end = sql.indexOf('*/', at + 1);
+      at = end < 0 ? length : end + 2;
+      continue;
+    }
+    if ((c | 32) === 120 && next === 39) {
+      const end = match(blob, sql, at);
+      token = end < 0 ? K.ILLEGAL : K.BLOB;
+      at = end < 0 ? sql.indexOf("'", at + 1) + 1 || length : end;
+    } else if (kind === LETTER) {
+      let ascii = c < 128;
+      for (let d = next; isIdentifierCode(d); d = sql.charCodeAt(++at)) if (d > 127) ascii = false;
+      token = ascii && at - start < 10 ? K.wordKind(sql.slice(start, at)) : K.WORD;
+    } else if (kind === DIGIT || (c === K.DOT && classes[next] === DIGIT)) {
       at = match(number, sql, start);
       token = K.NUMBER;
-      while (at < length && isIdentifierCode(sql.charCodeAt(at))) {
-        at++;
+      for (; isIdentifierCode(sql.charCodeAt(at)); at++) token = K.ILLEGAL;
+    } else if (c === 39 || c === 34 || c === 96) {
+      token = c === 39 ? K.STRING : K.NAME;
+      do at = sql.indexOf(sql[start]!, at) + 1;
+      while (at && sql.charCodeAt(at++) === c);
+      if (at) at--;
+      else {
         token = K.ILLEGAL;
+        at = length;
       }
+    } else if (c === 91) {
+      at = sql.indexOf(']', at) + 1;
+      token = at ? K.NAME : K.ILLEGAL;
+      at ||= length;
+    } else if (c === 63) {
+      while (classes[sql.charCodeAt(at)] === DIGIT) at++;
+      token = K.PARAMETER;
+    } else if (c === 35 || c === 36 || c === 58 || c === 64) {
+      const end = match(parameter, sql, at);
+      token = end < 0 || c === 35 || sql.charCodeAt(end) === K.LEFT_PAREN ? K.ILLEGAL : K.PARAMETER;
+      if (end > 0) at = end;
+    } else if (c === K.EQUALS) {
+      if (next === K.EQUALS) at++;
     } else {
-      const next = at < length ? sql.charCodeAt(at) : 0;
-      switch (c) {
-        case 39: // '
-        case 34: // "
-        case 96: {
-          const quote = sql[start]!;
-          token = c === 39 ? K.STRING : K.NAME;
-          for (;;) {
-            at = sql.indexOf(quote, at) + 1;
-            if (at === 0 || at > length) {
-              at = length;
-              token = K.ILLEGAL;
-            } else if (sql.charCodeAt(at) === c) {
-              at++;
-              continue;
-            }
-            break;
-          }
-          break;
-        }
-        case 91: // [
-          at = sql.indexOf(']', at) + 1;
-          token = at === 0 ? K.ILLEGAL : K.NAME;
-          at ||= length;
-          break;
-        case 45: // -
-          if (next === 45) {
-            at = sql.indexOf('\n', at) + 1 || length;
-            continue;
-          }
-          break;
-        case 47: // /
-          if (next === 42 && at + 1 < length) {
-            at = sql.indexOf('*/', at + 1) + 2;
-            if (at < 2) at = length;
-            continue;
-          }
-          break;
-        case 63: // ?
-          while (classes[sql.charCodeAt(at)] === DIGIT) at++;
-          token = K.PARAMETER;
-          break;
-        case 35: // #
-        case 36: // $
-        case 58: // :
-        case 64: {
-          // @
-          const end = match(parameter, sql, at);
-          token = end < 0 || c === 35 || sql.charCodeAt(end) === 40 ? K.ILLEGAL : K.PARAMETER;
-          if (end > 0) at = end;
-          break;
-        }
-        case 61: // =
-          if (next === 61) at++;
-          break;
-        default: {
-          const end = match(operator, sql, start);
-          if (end > 0) {
-            at = end;
-            token = K.OPERATOR;
-          } else if (!'%&()*+,./;<>|~'.includes(sql[start]!)) token = K.ILLEGAL;
-        }
-      }
-      if (c === 45) {
-        const end = match(operator, sql, start);
-        if (end > 0) {
-          at = end;
-          token = K.OPERATOR;
-        }
-      }
+      const end = match(operator, sql, start);
+      if (end > 0) {
+        at = end;
+        token = K.OPERATOR;
+      } else if (!'%&()*+,-./;<>|~'.includes(sql[start]!)) token = K.ILLEGAL;
     }
-    if (at > length) at = length;
     tokens.push(token, start, at);
   }
-  if (nul >= 0) tokens.push(K.ILLEGAL, nul, sql.length);
+  if (nul >= 0) tokens.push(K.ILLEGAL, nul, text.length);
   return tokens;
 }

@@ -40,6 +40,7 @@ export interface Statement {
   /** First keyword, upper case (`SELECT`, `WITH` resolves to its main verb: `SELECT`, `INSERT`, …); '' when empty. */
   readonly verb: string;
   readonly tables: readonly TableReference[];
+  /** Read from the text anew at each access. */
   readonly parameters: readonly ParameterToken[];
   /** Number of values SQLite expects (the largest binding index). */
   readonly parameterCount: number;
@@ -51,6 +52,8 @@ export interface Statement {
   readonly rollbackConflict: boolean;
   /** Largest number of terms in one compound SELECT (1 when there is none; multi-row VALUES counts as one term). */
   readonly compoundTerms: number;
+  /** The text goes on behind this statement's `;` with something else than `;` and comments. */
+  readonly more: boolean;
   /** Pragma name, lower case, and whether it is assigned (`=` or call form with an argument), for kind `pragma`. */
   readonly pragma?: { readonly name: string; readonly assigns: boolean };
 }

@@ -1,0 +1,25 @@
+import { DosqlError } from '../errors/index.ts';
+
+/** `name` as an identifier in SQL text, always in double quotes. Throws INVALID_IDENTIFIER for a NUL character, which would end the text for SQLite. */
+export function quoteIdentifier(name: string): string {
+  if (name.includes('\0')) {
+    throw new DosqlError(
+      'INVALID_IDENTIFIER',
+      `A name cannot contain a NUL character: ${JSON.stringify(name)}.`,
+    );
+  }
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** The name that an identifier token stands for: quotes of any of SQLite's four styles removed, case kept. */
+export function unquoteIdentifier(text: string): string {
+  const quote = text[0];
+  if (quote === '[') return text.slice(1, -1);
+  if (quote !== '"' && quote !== "'" && quote !== '`') return text;
+  return text.slice(1, -1).replaceAll(quote + quote, quote);
+}
+
+/** Folds a name as SQLite compares names: ASCII letters only. */
+export function foldName(name: string): string {
+  return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
