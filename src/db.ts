@@ -38,8 +38,12 @@ const INSTALLED = new WeakMap<Engine, Map<string, Promise<object>>>();
  * Call it as often as you like; handles on one storage share one engine.
  * @throws SQL_NOT_ENABLED, MIGRATION_FAILED, MIGRATION_DRIFT, MIGRATION_INVALID, MIGRATIONS_NOT_FOUND
  */
-export async function DB<const E extends readonly Extension[] = []>(name: string, options: DatabaseOptions<E>): Promise<Database & Apis<E>> {
-  const tiers: StorageTiers = 'hot' in options.storage ? options.storage : { hot: options.storage as DurableObjectStorage };
+export async function DB<const E extends readonly Extension[] = []>(
+  name: string,
+  options: DatabaseOptions<E>,
+): Promise<Database & Apis<E>> {
+  const tiers: StorageTiers =
+    'hot' in options.storage ? options.storage : { hot: options.storage as DurableObjectStorage };
   if (typeof tiers.hot?.transactionSync !== 'function') {
     throw new DosqlError('INVALID_ARGUMENT', 'DB(name, { storage }) needs ctx.storage of a Durable Object.');
   }
@@ -49,7 +53,13 @@ export async function DB<const E extends readonly Extension[] = []>(name: string
   if (migrations) await migrateOnce(engine, migrations, { ctx });
   else probe(engine);
   const settings = { integers, onQuery, captureParams };
-  const db = new Database(name, engine, settings, (source) => migrateOnce(engine, source, { ctx }), migrations);
+  const db = new Database(
+    name,
+    engine,
+    settings,
+    (source) => migrateOnce(engine, source, { ctx }),
+    migrations,
+  );
   for (const extension of options.extensions ?? []) {
     const api = await install(engine, tiers, extension);
     Object.defineProperties(db, Object.getOwnPropertyDescriptors(api));
@@ -68,7 +78,10 @@ function probe(engine: Engine): void {
 
 function install(engine: Engine, tiers: StorageTiers, extension: Extension): Promise<object> {
   let installed = INSTALLED.get(engine);
-  if (!installed) INSTALLED.set(engine, (installed = new Map()));
+  if (!installed) {
+    installed = new Map();
+    INSTALLED.set(engine, installed);
+  }
   let api = installed.get(extension.name);
   if (!api) {
     api = (async () => extension.install(hostFor(engine, tiers, extension.name)))();

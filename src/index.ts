@@ -1,7 +1,15 @@
-export { DB, type DatabaseOptions, type StorageTiers } from './db.ts';
+export { type DatabaseOptions, DB, type StorageTiers } from './db.ts';
 export type { Database } from './engine/database.ts';
 export type { Explanation, QueryPlanNode } from './engine/explain.ts';
-export type { Apis, Duration, EngineHost, Extension, MaintenanceOptions, MaintenanceReport, Rewrite } from './engine/extension.ts';
+export type {
+  Apis,
+  Duration,
+  EngineHost,
+  Extension,
+  MaintenanceOptions,
+  MaintenanceReport,
+  Rewrite,
+} from './engine/extension.ts';
 export type { IntegerMode } from './engine/integers.ts';
 export type { QueryEvent, QueryResult, RunResult } from './engine/result.ts';
 export type { BatchItem, QueryOptions, SyncTransaction, Transaction } from './engine/statements.ts';

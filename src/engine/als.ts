@@ -18,7 +18,9 @@ export function loadContext(): Promise<void> {
   loading ??= (async () => {
     try {
       const specifier = 'node:async_hooks';
-      const { AsyncLocalStorage } = (await import(/* @vite-ignore */ specifier)) as { AsyncLocalStorage: new () => Storage };
+      const { AsyncLocalStorage } = (await import(/* @vite-ignore */ specifier)) as {
+        AsyncLocalStorage: new () => Storage;
+      };
       storage = new AsyncLocalStorage();
     } catch {
       // No such module: the deadline of the transaction is then the only guard against waiting for oneself.

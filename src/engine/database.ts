@@ -1,16 +1,14 @@
 import { DosqlError } from '../errors/index.ts';
+import type { MigrationReport, MigrationSource } from '../migration/types.ts';
+import type { Engine } from './engine.ts';
 import { type Explanation, explain } from './explain.ts';
 import type { MaintenanceOptions, MaintenanceReport } from './extension.ts';
 import { enter, RootScope } from './scope.ts';
-import type { Engine } from './engine.ts';
 import { type Settings, Statements } from './statements.ts';
 import { encodeParams, type Params } from './values.ts';
-import type { MigrationReport, MigrationSource } from '../migration/types.ts';
 
 /** What a Database needs from outside the engine. */
-export interface Migrator {
-  (source: MigrationSource): Promise<MigrationReport>;
-}
+export type Migrator = (source: MigrationSource) => Promise<MigrationReport>;
 
 /** A handle on the SQLite database of one Durable Object. All handles on one storage share lock, plans and caches. */
 export class Database extends Statements {
@@ -47,7 +45,8 @@ export class Database extends Statements {
    * @throws MIGRATION_FAILED, MIGRATION_DRIFT, MIGRATION_INVALID, MIGRATIONS_NOT_FOUND
    */
   async migrate(source: MigrationSource | undefined = this.#source): Promise<MigrationReport> {
-    if (!source) throw new DosqlError('MIGRATIONS_NOT_FOUND', 'No migrations were given to DB() or to migrate().');
+    if (!source)
+      throw new DosqlError('MIGRATIONS_NOT_FOUND', 'No migrations were given to DB() or to migrate().');
     return this.#migrate(source);
   }
 

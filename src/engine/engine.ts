@@ -1,13 +1,16 @@
-import { DosqlError, fromSqlite } from '../errors/index.ts';
+import { DosqlError } from '../errors/index.ts';
+import { analyze } from '../sql/analyze.ts';
 import { BoundedCache } from '../sql/cache.ts';
 import type { Statement } from '../sql/types.ts';
+import { drain } from './cursor.ts';
 import type { MaintenanceOptions, Rewrite } from './extension.ts';
-import { exactQuery, exactReturning, type IntegerMode, isSuspect, restoreIntegers, unreadable } from './integers.ts';
+import { exactQuery, type IntegerMode, isSuspect, restoreIntegers } from './integers.ts';
 import { Lock } from './lock.ts';
-import { runOversize } from './oversize.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { checkDeferred, Pragmas } from './pragmas.ts';
+import { runSpecial, statementError } from './special.ts';
 import { decodeRows, integerVariant, type SqlValue } from './values.ts';
+import { runWrite } from './write.ts';
 
 const ENGINES = new WeakMap<DurableObjectStorage, Engine>();
 const PLANS = 512;
@@ -44,7 +47,10 @@ export class Engine {
   /** The engine of this storage; always the same one. */
   static of(storage: DurableObjectStorage): Engine {
     let engine = ENGINES.get(storage);
-    if (!engine) ENGINES.set(storage, (engine = new Engine(storage)));
+    if (!engine) {
+      engine = new Engine(storage);
+      ENGINES.set(storage, engine);
+    }
     return engine;
   }
 
@@ -57,7 +63,8 @@ export class Engine {
   plan(sql: string): Plan {
     let plan = this.#plans.get(sql);
     if (plan === undefined) {
-      if (typeof sql !== 'string') throw new DosqlError('INVALID_ARGUMENT', `SQL text must be a string, not ${typeof sql}.`);
+      if (typeof sql !== 'string')
+        throw new DosqlError('INVALID_ARGUMENT', `SQL text must be a string, not ${typeof sql}.`);
       plan = makePlan(sql, this.planHooks);
       this.#plans.set(sql, plan);
     }
@@ -71,16 +78,16 @@ export class Engine {
 
   /** All rows as arrays, BLOBs as Uint8Array, integers by `mode`. @throws DosqlError */
   all(plan: Plan, values: readonly SqlValue[], mode: IntegerMode): unknown[][] {
-    if (!plan.plain) return this.#special(plan, values, mode);
-    if (!plan.reads) return this.#write(plan, values, mode);
+    if (!plan.plain) return runSpecial(this, plan, values, mode);
+    if (!plan.reads) return runWrite(this, plan, values, mode);
     const rows = this.exec(plan.sql, plan, values);
-    if (decodeRows(rows) && mode !== 'number') this.#restore(plan, values, rows, mode);
+    if (decodeRows(rows) && mode !== 'number') this.restore(plan.sql, plan, values, rows, mode);
     return rows;
   }
 
   /** Runs for effect; at the price of one `sql.exec` for a plain write. @throws DosqlError */
   run(plan: Plan, values: readonly SqlValue[]): void {
-    if (!plan.plain || plan.reads || this.#watched()) {
+    if (!plan.plain || plan.reads || this.watched()) {
       this.all(plan, values, 'number');
       return;
     }
@@ -90,7 +97,7 @@ export class Engine {
       this.rowsWritten = cursor.rowsWritten;
       this.rowsRead = cursor.rowsRead;
     } catch (error) {
-      this.#retryExact(error, plan, values);
+      this.#retry(error, plan.sql, plan, values);
       this.writes++;
     }
   }
@@ -100,12 +107,12 @@ export class Engine {
     let rows: unknown[][];
     try {
       const cursor = this.sql.exec(sql, ...values);
-      rows = cursor.raw().toArray() as unknown[][];
+      rows = drain(cursor);
       this.names = cursor.columnNames;
       this.rowsRead = cursor.rowsRead;
       this.rowsWritten = cursor.rowsWritten;
     } catch (error) {
-      return this.#retryExact(error, plan, values);
+      return this.#retry(error, sql, plan, values);
     }
     return rows;
   }
@@ -165,7 +172,8 @@ export class Engine {
   /** True when the schema declares a deferrable foreign key. Read once, and again after DDL. */
   deferred(): boolean {
     this.#deferred ??=
-      this.sql.exec("SELECT 1 FROM sqlite_master WHERE type='table' AND sql LIKE '%deferred%' LIMIT 1").raw().toArray().length > 0;
+      drain(this.sql.exec("SELECT 1 FROM sqlite_master WHERE type='table' AND sql LIKE '%deferred%' LIMIT 1"))
+        .length > 0;
     return this.#deferred;
   }
 
@@ -185,152 +193,25 @@ export class Engine {
   }
 
   /** The write path needs more than `sql.exec`: someone listens, or a deferred key must be checked. */
-  #watched(): boolean {
+  watched(): boolean {
     return this.commitHooks.length > 0 || (this.depth === 0 && this.deferred());
   }
 
-  #write(plan: Plan, values: readonly SqlValue[], mode: IntegerMode): unknown[][] {
-    if (!plan.statement.returning) return this.#commit(plan, () => this.exec(plan.sql, plan, values));
-    // A rounded integer is found only when the row is there, so the statement must be undoable by then.
-    if (mode === 'number' || (plan.returnsInput && mode === 'throw' && values.every(isSafeInput))) {
-      return this.#commit(plan, () => this.#decoded(plan, values, mode));
-    }
-    let names: readonly string[] | undefined;
-    const again = new Error();
-    try {
-      return this.transactionSync(() => {
-        this.touch(plan);
-        const rows = this.exec(plan.sql, plan, values);
-        if (!decodeRows(rows)) return rows;
-        names = this.names;
-        throw again;
-      });
-    } catch (error) {
-      if (error !== again) throw error;
-    }
-    return this.transactionSync(() => this.#returningExact(plan, values, names as string[], mode));
-  }
-
-  /** Runs a write; its own transaction when it has something to check. */
-  #commit<T>(plan: Plan, work: () => T): T {
-    if (this.depth > 0 || !this.#watched()) {
-      const result = work();
-      this.touch(plan);
-      return result;
-    }
-    return this.transactionSync(() => {
-      this.touch(plan);
-      return work();
-    });
-  }
-
-  #decoded(plan: Plan, values: readonly SqlValue[], mode: IntegerMode): unknown[][] {
-    const rows = this.exec(plan.sql, plan, values);
-    if (decodeRows(rows) && mode !== 'number') throw unreadable(this.names, plan.sql);
-    return rows;
-  }
-
-  #returningExact(plan: Plan, values: readonly SqlValue[], names: readonly string[], mode: IntegerMode): unknown[][] {
-    this.touch(plan);
-    const wide = this.exec(exactReturning(plan.sql, names), plan, values);
-    const rows = wide.map((row) => row.slice(0, names.length));
-    const exact = wide.map((row) => row.slice(names.length));
-    decodeRows(rows);
-    this.names = names;
-    restoreIntegers(rows, exact, names, mode, plan.sql);
-    return rows;
-  }
-
-  /** Reads a result again as text where it may be rounded. */
-  #restore(plan: Plan, values: readonly SqlValue[], rows: unknown[][], mode: IntegerMode): void {
-    const { names, rowsRead, rowsWritten } = this;
+  /** Reads a result again as text where it may be rounded, keeping the counts of the first reading. */
+  restore(sql: string, plan: Plan, values: readonly SqlValue[], rows: unknown[][], mode: IntegerMode): void {
     if (!rows.some((row) => row.some(isSuspect))) return;
-    const bound = values.some((value) => typeof value === 'bigint') ? integerVariant(plan.statement, values) : { sql: plan.sql, values };
-    const exact = this.exec(exactQuery(bound.sql, names.length), plan, bound.values);
-    restoreIntegers(rows, exact, names, mode, plan.sql);
+    const { names, rowsRead, rowsWritten } = this;
+    const exact = this.exec(exactQuery(sql, names.length), plan, values);
+    restoreIntegers(rows, exact, names, mode, sql);
     this.names = names;
     this.rowsRead = rowsRead;
     this.rowsWritten = rowsWritten;
   }
 
   /** After a failed `exec`: BigInt values are refused by the binding, before anything ran, so bind them exactly. */
-  #retryExact(error: unknown, plan: Plan, values: readonly SqlValue[]): unknown[][] {
-    if (plan.parts === undefined && values.some((value) => typeof value === 'bigint')) {
-      const { sql, values: bound } = integerVariant(plan.statement, values);
-      return this.exec(sql, plan, bound);
-    }
-    throw this.mapError(error, plan, values);
+  #retry(error: unknown, sql: string, plan: Plan, values: readonly SqlValue[]): unknown[][] {
+    if (!values.some((value) => typeof value === 'bigint')) throw statementError(error, plan, values);
+    const exact = integerVariant(sql === plan.sql ? plan.statement : analyze(sql), values);
+    return this.exec(exact.sql, plan, exact.values);
   }
-
-  /** The DosqlError for a failed statement. */
-  mapError(error: unknown, plan: Plan, values: readonly SqlValue[]): DosqlError {
-    const { sql, statement } = plan;
-    if (/\bFOR\s+SYSTEM_TIME\b/i.test(sql)) return missingFeature('FOR SYSTEM_TIME', 'timeTravel', 'history', sql, error);
-    if (statement.tables.some((table) => table.string && table.name.includes('://'))) {
-      return missingFeature('A URL in table position', 'virtualTables', 'virtual', sql, error);
-    }
-    return fromSqlite(error, sql, { expected: statement.parameterCount, given: values.length });
-  }
-
-  /** Everything that is not one plain read or write. */
-  #special(plan: Plan, values: readonly SqlValue[], mode: IntegerMode): unknown[][] {
-    if (plan.refusal) throw plan.refusal();
-    if (plan.parts) return this.#several(plan, plan.parts, values, mode);
-    if (plan.rewrites.length > 0) return this.#rewritten(plan, values, mode);
-    if (plan.oversize) return runOversize(this, plan, values, mode);
-    const { kind } = plan.statement;
-    if (kind === 'pragma') this.pragmas.before(plan.statement);
-    const rows = this.exec(plan.sql, plan, values);
-    decodeRows(rows);
-    if (kind === 'pragma') this.pragmas.after(plan.statement);
-    else this.schemaChanged(plan.statement);
-    return rows;
-  }
-
-  /** `a; b; c` in one transaction: the platform would keep `a` when `b` fails, and bind values to the last one only. */
-  #several(plan: Plan, parts: readonly Plan[], values: readonly SqlValue[], mode: IntegerMode): unknown[][] {
-    if (values.length > 0) {
-      throw new DosqlError('MULTIPLE_STATEMENTS', 'Parameters need a single statement; use db.batch for several.', { statement: plan.sql });
-    }
-    return this.transactionSync(() => {
-      let rows: unknown[][] = [];
-      for (const part of parts) rows = this.all(part, values, mode);
-      return rows;
-    });
-  }
-
-  #rewritten(plan: Plan, values: readonly SqlValue[], mode: IntegerMode): unknown[][] {
-    let { sql } = plan;
-    let bound: unknown[] | readonly SqlValue[] = values;
-    let run = () => {
-      const rows = this.exec(sql, plan, bound as SqlValue[]);
-      if (decodeRows(rows) && mode !== 'number') this.#restore({ ...plan, sql }, bound as SqlValue[], rows, mode);
-      return rows;
-    };
-    for (const rewrite of plan.rewrites) {
-      sql = rewrite.sql ?? sql;
-      const next = rewrite.bind?.(bound);
-      if (next instanceof Promise) {
-        throw new DosqlError('NEEDS_ASYNC', 'This statement reads rows from outside the object; use the asynchronous API.', { statement: plan.sql });
-      }
-      bound = next ?? bound;
-      const inner = run;
-      const { around } = rewrite;
-      if (around) run = () => around(inner);
-    }
-    return plan.reads ? run() : this.#commit(plan, run);
-  }
-}
-
-function isSafeInput(value: SqlValue): boolean {
-  if (typeof value === 'string') return value.length < 16;
-  return typeof value !== 'bigint' && !isSuspect(value);
-}
-
-function missingFeature(what: string, factory: string, module: string, statement: string, cause: unknown): DosqlError {
-  return new DosqlError(
-    'FEATURE_NOT_ENABLED',
-    `${what} needs an extension: import { ${factory} } from '@dotdo/dosql/${module}' and pass ${factory}(…) in DB(name, { extensions: […] }).`,
-    { statement, cause },
-  );
 }

@@ -22,7 +22,12 @@ export function explain(engine: Engine, plan: Plan, values: readonly SqlValue[])
   let { sql } = plan;
   for (const rewrite of plan.rewrites) sql = rewrite.sql ?? sql;
   const shown = engine.plan(`EXPLAIN QUERY PLAN ${sql}`);
-  const rows = engine.all(shown, values, 'number') as [id: number, parent: number, unused: number, detail: string][];
+  const rows = engine.all(shown, values, 'number') as [
+    id: number,
+    parent: number,
+    unused: number,
+    detail: string,
+  ][];
   const nodes = new Map<number, QueryPlanNode>();
   const roots: QueryPlanNode[] = [];
   for (const [id, parent, , detail] of rows) {

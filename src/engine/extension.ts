@@ -40,7 +40,10 @@ export interface Extension<Api extends object = object> {
 }
 
 /** The methods that a list of extensions adds. */
-export type Apis<E extends readonly Extension[]> = E extends readonly [infer First, ...infer Rest extends readonly Extension[]]
+export type Apis<E extends readonly Extension[]> = E extends readonly [
+  infer First,
+  ...infer Rest extends readonly Extension[],
+]
   ? (First extends Extension<infer Api> ? Api : object) & Apis<Rest>
   : object;
 

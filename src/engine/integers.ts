@@ -8,12 +8,18 @@ export type IntegerMode = 'throw' | 'bigint' | 'string' | 'number';
 
 /** True for a number that may be a rounded 64-bit integer. */
 export function isSuspect(value: unknown): value is number {
-  return typeof value === 'number' && (value > Number.MAX_SAFE_INTEGER || value < -Number.MAX_SAFE_INTEGER) && Number.isFinite(value);
+  return (
+    typeof value === 'number' &&
+    (value > Number.MAX_SAFE_INTEGER || value < -Number.MAX_SAFE_INTEGER) &&
+    Number.isFinite(value)
+  );
 }
 
 /** For each named column its integers as decimal text and its reals as they are, else NULL. */
 function exactColumns(names: readonly string[]): string {
-  return names.map((n) => `CASE typeof(${n}) WHEN 'integer' THEN CAST(${n} AS TEXT) WHEN 'real' THEN ${n} END`).join(',');
+  return names
+    .map((n) => `CASE typeof(${n}) WHEN 'integer' THEN CAST(${n} AS TEXT) WHEN 'real' THEN ${n} END`)
+    .join(',');
 }
 
 /** The statement without the semicolon at its end, closed by a line break that ends a trailing comment. */
@@ -39,13 +45,27 @@ export function exactReturning(sql: string, names: readonly string[]): string {
  * Puts exact integers where the platform handed out rounded ones, in place.
  * @throws INTEGER_OUT_OF_RANGE in mode `throw`, and in any mode when the second reading does not match the first
  */
-export function restoreIntegers(rows: unknown[][], exact: unknown[][], names: readonly string[], mode: IntegerMode, sql: string): void {
+export function restoreIntegers(
+  rows: unknown[][],
+  exact: unknown[][],
+  names: readonly string[],
+  mode: IntegerMode,
+  sql: string,
+): void {
   if (rows.length !== exact.length) throw unreadable(names, sql);
-  for (let r = 0; r < rows.length; r++) restoreRow(rows[r] as unknown[], exact[r] as unknown[], r, names, mode, sql);
+  for (let r = 0; r < rows.length; r++)
+    restoreRow(rows[r] as unknown[], exact[r] as unknown[], r, names, mode, sql);
 }
 
 /** {@link restoreIntegers} for the row at `index`. */
-export function restoreRow(row: unknown[], exact: unknown[], index: number, names: readonly string[], mode: IntegerMode, sql: string): void {
+export function restoreRow(
+  row: unknown[],
+  exact: unknown[],
+  index: number,
+  names: readonly string[],
+  mode: IntegerMode,
+  sql: string,
+): void {
   for (let c = 0; c < row.length; c++) {
     const value = row[c];
     if (!isSuspect(value)) continue;

@@ -2,6 +2,7 @@ import type { Engine } from './engine.ts';
 import { exactQuery, type IntegerMode, isSuspect, restoreRow, unreadable } from './integers.ts';
 import { factoryFor, type Plan } from './plan.ts';
 import type { Scope } from './scope.ts';
+import { statementError } from './special.ts';
 import { decodeRows, integerVariant, type SqlValue } from './values.ts';
 
 /**
@@ -22,12 +23,12 @@ export function* iterateRows(
     for (const row of rows) yield shape === 'values' ? row : make(row);
     return;
   }
-  const bound = values.some((value) => typeof value === 'bigint') ? integerVariant(plan.statement, values) : { sql: plan.sql, values };
+  const bound = integerVariant(plan.statement, values);
   const open = (sql: string) => {
     try {
       return engine.sql.exec(sql, ...bound.values);
     } catch (error) {
-      throw engine.mapError(error, plan, values);
+      throw statementError(error, plan, values);
     }
   };
   const cursor = open(bound.sql);

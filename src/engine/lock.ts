@@ -36,7 +36,9 @@ export class Lock {
     return new Promise((resolve, reject) => {
       const run = () => {
         this.#busy = true;
-        task().then(resolve, reject).finally(() => this.#release());
+        task()
+          .then(resolve, reject)
+          .finally(() => this.#release());
       };
       if (this.#busy) this.#queue.push(run);
       else run();

@@ -40,7 +40,10 @@ const NO_NAMES: readonly string[] = [];
 const NO_FACTORY = rowFactory(NO_NAMES);
 
 /** Decides what running `sql` takes. `hooks` are the extensions' `onPlan`. */
-export function makePlan(sql: string, hooks: readonly ((statement: Statement) => Rewrite | undefined)[]): Plan {
+export function makePlan(
+  sql: string,
+  hooks: readonly ((statement: Statement) => Rewrite | undefined)[],
+): Plan {
   const spans = splitStatements(sql);
   if (spans.length > 1) {
     const parts = spans.map(({ start, end }) => makePlan(sql.slice(start, end), hooks));
@@ -55,7 +58,9 @@ export function makePlan(sql: string, hooks: readonly ((statement: Statement) =>
     if (rewrite) rewrites.push(rewrite);
   }
   const oversize =
-    statement.parameterCount > MAX_PARAMETERS || statement.compoundTerms > MAX_COMPOUND_TERMS || sql.length > SHORT_TEXT;
+    statement.parameterCount > MAX_PARAMETERS ||
+    statement.compoundTerms > MAX_COMPOUND_TERMS ||
+    sql.length > SHORT_TEXT;
   const simple = statement.kind === 'read' || statement.kind === 'write';
   return {
     ...blank(sql, statement),

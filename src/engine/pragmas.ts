@@ -1,5 +1,6 @@
 import { DosqlError } from '../errors/index.ts';
 import type { Statement } from '../sql/types.ts';
+import { drain } from './cursor.ts';
 import type { Engine } from './engine.ts';
 
 /** Connection settings that outlive a request, and the values the engine stands for. Eviction resets them anyway. */
@@ -38,9 +39,13 @@ export class Pragmas {
       );
     }
     if (pragma?.name === 'defer_foreign_keys' && pragma.assigns && this.engine.depth === 0) {
-      throw new DosqlError('UNSUPPORTED_STATEMENT', 'PRAGMA defer_foreign_keys acts on one transaction: run it inside db.transaction or db.batch.', {
-        statement: sql,
-      });
+      throw new DosqlError(
+        'UNSUPPORTED_STATEMENT',
+        'PRAGMA defer_foreign_keys acts on one transaction: run it inside db.transaction or db.batch.',
+        {
+          statement: sql,
+        },
+      );
     }
   }
 
@@ -53,7 +58,7 @@ export class Pragmas {
 
 /** @throws FOREIGN_KEY_VIOLATION naming the first row without its parent */
 export function checkDeferred(engine: Engine): void {
-  const broken = engine.sql.exec('PRAGMA foreign_key_check').raw().toArray();
+  const broken = drain(engine.sql.exec('PRAGMA foreign_key_check'));
   const first = broken[0];
   if (!first) return;
   const [table, rowid, parent] = first;

@@ -1,7 +1,7 @@
 import { DosqlError } from '../errors/index.ts';
 import { currentScope } from './als.ts';
 import type { Engine } from './engine.ts';
-import { Lock } from './lock.ts';
+import type { Lock } from './lock.ts';
 
 /**
  * Who may use the connection when. The root scope stands in front of the whole storage, a transaction scope in front of
@@ -46,7 +46,10 @@ export function enterSync(scope: Scope): void {
   scope.check();
   if (!scope.blocked) return;
   refuseInside(scope);
-  throw new DosqlError('DATABASE_BUSY', 'An asynchronous transaction or a migration is running; await the asynchronous API instead.');
+  throw new DosqlError(
+    'DATABASE_BUSY',
+    'An asynchronous transaction or a migration is running; await the asynchronous API instead.',
+  );
 }
 
 /** A call on `scope` from inside a transaction that `scope` waits for can never have its turn. */
@@ -54,7 +57,10 @@ export function refuseInside(scope: Scope): void {
   let inside = currentScope();
   while (inside && inside !== scope) {
     if (!inside.closed && inside.parent === scope) {
-      throw new DosqlError('USE_TRANSACTION_HANDLE', 'Inside a transaction use its own handle (tx), not the one it was opened from.');
+      throw new DosqlError(
+        'USE_TRANSACTION_HANDLE',
+        'Inside a transaction use its own handle (tx), not the one it was opened from.',
+      );
     }
     inside = inside.parent as typeof inside | undefined;
   }

@@ -1,4 +1,5 @@
 import { DosqlError } from '../errors/index.ts';
+import { drain } from './cursor.ts';
 import type { Engine } from './engine.ts';
 import type { IntegerMode } from './integers.ts';
 import { iterateRows } from './iterate.ts';
@@ -80,7 +81,14 @@ export class Statements {
     const { engine } = this.scope;
     const plan = engine.plan(sql);
     const values = encodeParams(plan.statement, params);
-    return iterateRows(engine, this.scope, plan, values, options?.integers ?? this.settings.integers, options?.rows) as IterableIterator<T>;
+    return iterateRows(
+      engine,
+      this.scope,
+      plan,
+      values,
+      options?.integers ?? this.settings.integers,
+      options?.rows,
+    ) as IterableIterator<T>;
   }
 
   /**
@@ -105,7 +113,9 @@ export class Statements {
 
   #batch(statements: readonly BatchItem[]): RunResult[] {
     return this.scope.engine.transactionSync(() =>
-      statements.map((item) => (typeof item === 'string' ? this.#run(item, undefined) : this.#run(item[0], item[1]))),
+      statements.map((item) =>
+        typeof item === 'string' ? this.#run(item, undefined) : this.#run(item[0], item[1]),
+      ),
     );
   }
 
@@ -149,14 +159,19 @@ export class Statements {
 
 /** `changes()` and `last_insert_rowid()` of the last write; to be read before the next one. */
 export function lastChange(engine: Engine): { changes: number; lastInsertRowid: number | bigint } {
-  const row = engine.sql.exec('SELECT changes(), last_insert_rowid()').raw().toArray()[0] as [number, number];
+  const row = drain(engine.sql.exec('SELECT changes(), last_insert_rowid()'))[0] as [number, number];
   const rowid = row[1];
   if (Number.isSafeInteger(rowid)) return { changes: row[0], lastInsertRowid: rowid };
-  const [[text]] = engine.sql.exec('SELECT CAST(last_insert_rowid() AS TEXT)').raw().toArray() as [[string]];
+  const [[text]] = drain(engine.sql.exec('SELECT CAST(last_insert_rowid() AS TEXT)')) as [[string]];
   return { changes: row[0], lastInsertRowid: BigInt(text) };
 }
 
-function result(engine: Engine, plan: Plan, rows: unknown[][], shape: 'object' | 'values' | undefined): QueryResult<unknown> {
+function result(
+  engine: Engine,
+  plan: Plan,
+  rows: unknown[][],
+  shape: 'object' | 'values' | undefined,
+): QueryResult<unknown> {
   const names = engine.names;
   let out: unknown[] = rows;
   if (shape !== 'values') {
@@ -164,13 +179,19 @@ function result(engine: Engine, plan: Plan, rows: unknown[][], shape: 'object' |
     out = new Array(rows.length);
     for (let i = 0; i < rows.length; i++) out[i] = make(rows[i] as unknown[]);
   }
-  return { rows: out, columns: names as string[], rowsRead: engine.rowsRead, rowsWritten: engine.rowsWritten };
+  return {
+    rows: out,
+    columns: names as string[],
+    rowsRead: engine.rowsRead,
+    rowsWritten: engine.rowsWritten,
+  };
 }
 
 function tableNames(plan: Plan): string[] {
   const names = new Set<string>();
   for (const part of plan.parts ?? [plan]) {
-    for (const table of part.statement.tables) if (!table.cte && !table.call) names.add(table.name.toLowerCase());
+    for (const table of part.statement.tables)
+      if (!table.cte && !table.call) names.add(table.name.toLowerCase());
   }
   return [...names];
 }
@@ -221,7 +242,11 @@ export class SyncTransaction {
   }
 
   #open(): Statements {
-    if (!this.#statements) throw new DosqlError('TRANSACTION_CLOSED', 'This transaction has ended; its handle cannot be used any more.');
+    if (!this.#statements)
+      throw new DosqlError(
+        'TRANSACTION_CLOSED',
+        'This transaction has ended; its handle cannot be used any more.',
+      );
     return this.#statements;
   }
 }

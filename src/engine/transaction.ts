@@ -39,7 +39,10 @@ export class TransactionScope implements Scope {
   check(): void {
     if (this.failure) throw this.failure;
     if (this.closed) {
-      throw new DosqlError('TRANSACTION_CLOSED', 'This transaction has ended; its handle cannot be used any more. Await every call inside the callback.');
+      throw new DosqlError(
+        'TRANSACTION_CLOSED',
+        'This transaction has ended; its handle cannot be used any more. Await every call inside the callback.',
+      );
     }
     if (Date.now() >= this.deadline) throw this.expire();
   }
@@ -52,7 +55,10 @@ export class TransactionScope implements Scope {
           'TRANSACTION_STALLED',
           'The transaction reached its deadline while other calls waited for it; it was rolled back. Most likely its callback awaits a call on db instead of tx.',
         )
-      : new DosqlError('TRANSACTION_TIMEOUT', 'The transaction reached its deadline and was rolled back. Do slow work (fetch, timers) before or after it.');
+      : new DosqlError(
+          'TRANSACTION_TIMEOUT',
+          'The transaction reached its deadline and was rolled back. Do slow work (fetch, timers) before or after it.',
+        );
     return this.failure;
   }
 }
@@ -61,14 +67,24 @@ export class TransactionScope implements Scope {
  * Runs `work` in an asynchronous transaction: everything it wrote is gone when it rejects, also after awaits. Other calls
  * on the parent scope wait, first in, first out.
  */
-export async function runTransaction<T>(parent: Scope, work: (scope: TransactionScope) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+export async function runTransaction<T>(
+  parent: Scope,
+  work: (scope: TransactionScope) => Promise<T>,
+  options: TransactionOptions = {},
+): Promise<T> {
   parent.check();
   if (parent.blocked) refuseInside(parent);
   await loadContext();
-  return parent.lock.exclusive(() => (parent instanceof TransactionScope ? nested(parent, work, options) : outermost(parent, work, options)));
+  return parent.lock.exclusive(() =>
+    parent instanceof TransactionScope ? nested(parent, work, options) : outermost(parent, work, options),
+  );
 }
 
-async function outermost<T>(parent: Scope, work: (scope: TransactionScope) => Promise<T>, options: TransactionOptions): Promise<T> {
+async function outermost<T>(
+  parent: Scope,
+  work: (scope: TransactionScope) => Promise<T>,
+  options: TransactionOptions,
+): Promise<T> {
   const { engine } = parent;
   const { streak } = engine;
   const now = Date.now();
@@ -95,20 +111,28 @@ async function outermost<T>(parent: Scope, work: (scope: TransactionScope) => Pr
   }
 }
 
-async function nested<T>(parent: TransactionScope, work: (scope: TransactionScope) => Promise<T>, options: TransactionOptions): Promise<T> {
+async function nested<T>(
+  parent: TransactionScope,
+  work: (scope: TransactionScope) => Promise<T>,
+  options: TransactionOptions,
+): Promise<T> {
   parent.check();
   const deadline = Math.min(parent.deadline, Date.now() + (options.timeoutMs ?? MAX_TIMEOUT_MS));
   return inStorage(new TransactionScope(parent, deadline), work, deadline - Date.now());
 }
 
-async function inStorage<T>(scope: TransactionScope, work: (scope: TransactionScope) => Promise<T>, timeout: number): Promise<T> {
+async function inStorage<T>(
+  scope: TransactionScope,
+  work: (scope: TransactionScope) => Promise<T>,
+  timeout: number,
+): Promise<T> {
   const { engine } = scope;
   // An error crosses the runtime's transaction unharmed only when it is kept on our side.
   let failure: { error: unknown } | undefined;
   try {
     return await engine.storage.transaction(async () => {
       engine.depth++;
-      let timer: ReturnType<typeof setTimeout> | undefined;
+      let timer = 0;
       try {
         const late = new Promise<never>((_, reject) => {
           // A last resort: it fires only while no earlier timer of the object is held back by this very transaction.

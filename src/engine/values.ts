@@ -25,10 +25,13 @@ export function encodeValue(value: unknown, where: number | string): SqlValue {
     case 'string':
       // A lone surrogate would be stored as three replacement characters.
       if (value.isWellFormed()) return value;
-      throw invalid(where, 'a string with a lone surrogate, which SQLite cannot store; use value.toWellFormed()');
+      throw invalid(
+        where,
+        'a string with a lone surrogate, which SQLite cannot store; use value.toWellFormed()',
+      );
     case 'number':
       // NaN would be stored as NULL.
-      if (value === value) return value; // biome-ignore lint/suspicious/noSelfCompare: the cheapest NaN test
+      if (!Number.isNaN(value)) return value;
       throw invalid(where, 'NaN, which SQLite would store as NULL; bind null if you mean it');
     case 'boolean':
       return value ? 1 : 0;
@@ -43,7 +46,10 @@ export function encodeValue(value: unknown, where: number | string): SqlValue {
       }
       throw invalid(where, `${Array.isArray(value) ? 'an array' : 'an object'}; bind JSON.stringify(value)`);
     default:
-      throw invalid(where, value === undefined ? 'undefined; bind null if you mean NULL' : `a ${typeof value}`);
+      throw invalid(
+        where,
+        value === undefined ? 'undefined; bind null if you mean NULL' : `a ${typeof value}`,
+      );
   }
 }
 
@@ -73,7 +79,9 @@ function encodeNamed(statement: Statement, params: Record<string, unknown>): Sql
     if (filled.has(index)) continue;
     const key = name === undefined ? undefined : Object.hasOwn(params, name) ? name : name.slice(1);
     if (key === undefined || !Object.hasOwn(params, key)) {
-      throw new DosqlError('PARAMETER_COUNT', `No value for parameter ${name ?? index}.`, { statement: statement.sql });
+      throw new DosqlError('PARAMETER_COUNT', `No value for parameter ${name ?? index}.`, {
+        statement: statement.sql,
+      });
     }
     values[index - 1] = encodeValue(params[key], name as string);
     filled.add(index);
@@ -81,7 +89,9 @@ function encodeNamed(statement: Statement, params: Record<string, unknown>): Sql
   }
   const extra = Object.keys(params).find((key) => !used.has(key));
   if (extra !== undefined) {
-    throw new DosqlError('PARAMETER_COUNT', `The statement has no parameter named ${extra}.`, { statement: statement.sql });
+    throw new DosqlError('PARAMETER_COUNT', `The statement has no parameter named ${extra}.`, {
+      statement: statement.sql,
+    });
   }
   return values;
 }
@@ -90,7 +100,10 @@ function encodeNamed(statement: Statement, params: Record<string, unknown>): Sql
  * The same statement with its bigint values bound exactly. The runtime binds no BigInt and every number as REAL, so
  * an integer travels as decimal text and is cast back; the unary plus removes the affinity that CAST would add.
  */
-export function integerVariant(statement: Statement, values: readonly SqlValue[]): { sql: string; values: SqlValue[] } {
+export function integerVariant(
+  statement: Statement,
+  values: readonly SqlValue[],
+): { sql: string; values: SqlValue[] } {
   let sql = '';
   let from = 0;
   for (const { start, end, index } of statement.parameters) {

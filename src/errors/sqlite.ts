@@ -3,14 +3,34 @@ import { DosqlError, type ErrorDetails } from './error.ts';
 
 /** Platform limits by the words of SQLite's message: [pattern, limit name, value, way out]. */
 const LIMITS: readonly [RegExp, string, number, string][] = [
-  [/too many SQL variables|variable number must be/, 'bound parameters', 100, 'bind fewer values, or pass a list as one JSON array through json_each(?)'],
-  [/statement too long/, 'SQL text bytes', 100_000, 'bind values instead of inlining them, or split the statement'],
+  [
+    /too many SQL variables|variable number must be/,
+    'bound parameters',
+    100,
+    'bind fewer values, or pass a list as one JSON array through json_each(?)',
+  ],
+  [
+    /statement too long/,
+    'SQL text bytes',
+    100_000,
+    'bind values instead of inlining them, or split the statement',
+  ],
   [/string or blob too big/, 'row bytes', 2_000_000, 'split the value over several rows'],
   [/too many columns/, 'columns', 100, 'select or declare fewer columns'],
   [/too many arguments on function/, 'function arguments', 127, 'nest the calls'],
   [/pattern too complex/, 'LIKE or GLOB pattern bytes', 50, 'use instr(), substr() or a range instead'],
-  [/too many terms in compound SELECT/, 'compound SELECT terms', 5, 'use VALUES, or nest the terms in sub-selects'],
-  [/Expression tree is too large|parser stack overflow/, 'expression depth', 100, 'use IN (…) or join a list through json_each(?)'],
+  [
+    /too many terms in compound SELECT/,
+    'compound SELECT terms',
+    5,
+    'use VALUES, or nest the terms in sub-selects',
+  ],
+  [
+    /Expression tree is too large|parser stack overflow/,
+    'expression depth',
+    100,
+    'use IN (…) or join a list through json_each(?)',
+  ],
   [/trigger recursion|nested too deep/, 'trigger depth', 10, 'shorten the chain of triggers or cascades'],
   [/at most 64 tables/, 'tables in a join', 64, 'join in several steps'],
 ];
@@ -39,7 +59,11 @@ const NOT_ENABLED =
  * Turns an error of `sql.exec` into a DosqlError. The runtime gives plain Errors with only a message (ending in
  * `: SQLITE_XXX`), worded differently from one SQLite version to the next, so the text is all there is to read.
  */
-export function fromSqlite(cause: unknown, statement?: string, parameters?: { expected: number; given: number }): DosqlError {
+export function fromSqlite(
+  cause: unknown,
+  statement?: string,
+  parameters?: { expected: number; given: number },
+): DosqlError {
   if (cause instanceof DosqlError) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);
   const details: ErrorDetails = { statement, cause };
@@ -59,7 +83,11 @@ export function fromSqlite(cause: unknown, statement?: string, parameters?: { ex
     if (code === 'SQL_NOT_ENABLED') return new DosqlError(code, NOT_ENABLED, details);
     if (code === 'PARAMETER_COUNT' && parameters) {
       const { expected, given } = parameters;
-      return new DosqlError(code, `The statement has ${expected} parameters, ${given} values were given.`, details);
+      return new DosqlError(
+        code,
+        `The statement has ${expected} parameters, ${given} values were given.`,
+        details,
+      );
     }
     const name = found[1] ?? found[2];
     if (code === 'NO_SUCH_TABLE') details.table = name;
@@ -71,7 +99,12 @@ export function fromSqlite(cause: unknown, statement?: string, parameters?: { ex
   return new DosqlError('SQL_ERROR', message, details);
 }
 
-function constraintError(kind: string, subject: string | undefined, message: string, details: ErrorDetails): DosqlError {
+function constraintError(
+  kind: string,
+  subject: string | undefined,
+  message: string,
+  details: ErrorDetails,
+): DosqlError {
   if (kind === 'UNIQUE' || kind === 'NOT NULL') {
     // `users.email, users.tenant`, or `index 'name'` for an index over expressions.
     const index = /^index '(.*)'$/.exec(subject ?? '');
@@ -86,6 +119,7 @@ function constraintError(kind: string, subject: string | undefined, message: str
     }
     return new DosqlError(kind === 'UNIQUE' ? 'UNIQUE_VIOLATION' : 'NOT_NULL_VIOLATION', message, details);
   }
-  if (kind === 'CHECK') return new DosqlError('CHECK_VIOLATION', message, { ...details, constraint: subject });
+  if (kind === 'CHECK')
+    return new DosqlError('CHECK_VIOLATION', message, { ...details, constraint: subject });
   return new DosqlError('FOREIGN_KEY_VIOLATION', message, details);
 }

@@ -1,0 +1,75 @@
+import type { Engine } from './engine.ts';
+import { exactReturning, type IntegerMode, isSuspect, restoreIntegers, unreadable } from './integers.ts';
+import type { Plan } from './plan.ts';
+import { decodeRows, type SqlValue } from './values.ts';
+
+/** Runs a plain INSERT, UPDATE or DELETE and returns its RETURNING rows. */
+export function runWrite(
+  engine: Engine,
+  plan: Plan,
+  values: readonly SqlValue[],
+  mode: IntegerMode,
+): unknown[][] {
+  if (!plan.statement.returning) return commitWrite(engine, plan, () => engine.exec(plan.sql, plan, values));
+  // A rounded integer is found only when the row is there, so the statement must be undoable by then.
+  if (mode !== 'number' && !(mode === 'throw' && plan.returnsInput && values.every(isSafeInput))) {
+    return undoable(engine, plan, values, mode);
+  }
+  return commitWrite(engine, plan, () => {
+    const rows = engine.exec(plan.sql, plan, values);
+    if (decodeRows(rows) && mode !== 'number' && rows.some((row) => row.some(isSuspect)))
+      throw unreadable(engine.names, plan.sql);
+    return rows;
+  });
+}
+
+/** Runs a write; in its own transaction when there is something to check before it commits. */
+export function commitWrite<T>(engine: Engine, plan: Plan, work: () => T): T {
+  const noted = () => {
+    const result = work();
+    engine.touch(plan);
+    return result;
+  };
+  return engine.depth === 0 && engine.watched() ? engine.transactionSync(noted) : noted();
+}
+
+/** RETURNING whose numbers may be rounded: undone and run again with the exact texts appended. */
+function undoable(engine: Engine, plan: Plan, values: readonly SqlValue[], mode: IntegerMode): unknown[][] {
+  let rounded: readonly string[] | undefined;
+  const undo = new Error();
+  try {
+    return engine.transactionSync(() => {
+      const rows = engine.exec(plan.sql, plan, values);
+      engine.touch(plan);
+      if (decodeRows(rows) && rows.some((row) => row.some(isSuspect))) {
+        rounded = engine.names;
+        throw undo;
+      }
+      return rows;
+    });
+  } catch (error) {
+    if (error !== undo) throw error;
+  }
+  const names = rounded as readonly string[];
+  return engine.transactionSync(() => {
+    const wide = engine.exec(exactReturning(plan.sql, names), plan, values);
+    engine.touch(plan);
+    const rows = wide.map((row) => row.slice(0, names.length));
+    decodeRows(rows);
+    engine.names = names;
+    restoreIntegers(
+      rows,
+      wide.map((row) => row.slice(names.length)),
+      names,
+      mode,
+      plan.sql,
+    );
+    return rows;
+  });
+}
+
+function isSafeInput(value: SqlValue): boolean {
+  // A long text of digits becomes an integer in a column of INTEGER affinity.
+  if (typeof value === 'string') return value.length < 16;
+  return typeof value !== 'bigint' && !isSuspect(value);
+}
