@@ -2,7 +2,7 @@ import { foldName, unquoteIdentifier } from './identifier.ts';
 import { numberParameters } from './parameters.ts';
 import { findReferences, type References } from './references.ts';
 import { skipExplain, statementEnd } from './split.ts';
-import * as K from './token.ts';
+import { Token } from './token.ts';
 import { tokenize } from './tokenizer.ts';
 import type { ParameterToken, Statement, StatementKind } from './types.ts';
 
@@ -11,7 +11,7 @@ const NOTHING: References = { tables: [], verb: '', returning: false, compoundTe
 /** Index of the first token that is no `;`, from `at` on. */
 function skipSemicolons(tokens: readonly number[], at: number): number {
   let i = at;
-  while (tokens[i] === K.SEMICOLON) i += 3;
+  while (tokens[i] === Token.SEMICOLON) i += 3;
   return i;
 }
 
@@ -46,41 +46,41 @@ export function analyze(sql: string): Statement {
   let found = NOTHING;
   let pragma: Statement['pragma'];
   switch (at(head)) {
-    case K.SELECT:
-    case K.VALUES:
-    case K.WITH:
-    case K.INSERT:
-    case K.REPLACE:
-    case K.UPDATE:
-    case K.DELETE:
+    case Token.SELECT:
+    case Token.VALUES:
+    case Token.WITH:
+    case Token.INSERT:
+    case Token.REPLACE:
+    case Token.UPDATE:
+    case Token.DELETE:
       found = findReferences(sql, t, head, end);
       if (found.verb) kind = found.verb === 'SELECT' || found.verb === 'VALUES' ? 'read' : 'write';
       break;
-    case K.CREATE:
-    case K.DROP:
-    case K.ALTER:
+    case Token.CREATE:
+    case Token.DROP:
+    case Token.ALTER:
       found = findReferences(sql, t, head, end);
       kind = 'ddl';
       break;
-    case K.REINDEX:
-    case K.ANALYZE:
+    case Token.REINDEX:
+    case Token.ANALYZE:
       kind = 'ddl';
       break;
-    case K.PRAGMA: {
-      const n = at(head + 6) === K.DOT ? head + 9 : head + 3;
+    case Token.PRAGMA: {
+      const n = at(head + 6) === Token.DOT ? head + 9 : head + 3;
       pragma = {
         name: at(n) ? foldName(unquoteIdentifier(text(n))) : '',
-        assigns: at(n + 3) === K.EQUALS || at(n + 3) === K.LEFT_PAREN,
+        assigns: at(n + 3) === Token.EQUALS || at(n + 3) === Token.LEFT_PAREN,
       };
       kind = 'pragma';
       break;
     }
-    case K.BEGIN:
-    case K.COMMIT:
-    case K.END:
-    case K.ROLLBACK:
-    case K.SAVEPOINT:
-    case K.RELEASE:
+    case Token.BEGIN:
+    case Token.COMMIT:
+    case Token.END:
+    case Token.ROLLBACK:
+    case Token.SAVEPOINT:
+    case Token.RELEASE:
       kind = 'transaction';
   }
   let verb = found.verb || (head < end ? text(head).toUpperCase() : '');
@@ -93,14 +93,14 @@ export function analyze(sql: string): Statement {
   let replace = false;
   let rollbackConflict = false;
   for (let i = head; i < end; i += 3) {
-    if (t[i] !== K.REPLACE && t[i] !== K.ROLLBACK) continue;
-    const clause = t[i - 3] === K.OR && (t[i - 6] === K.INSERT || t[i - 6] === K.UPDATE);
-    if (t[i] === K.REPLACE) replace ||= clause || at(i + 3) === K.INTO;
+    if (t[i] !== Token.REPLACE && t[i] !== Token.ROLLBACK) continue;
+    const clause = t[i - 3] === Token.OR && (t[i - 6] === Token.INSERT || t[i - 6] === Token.UPDATE);
+    if (t[i] === Token.REPLACE) replace ||= clause || at(i + 3) === Token.INTO;
     else
       rollbackConflict ||=
         clause ||
-        (t[i - 3] === K.CONFLICT && t[i - 6] === K.ON) ||
-        (t[i - 3] === K.LEFT_PAREN && t[i - 6] === K.RAISE);
+        (t[i - 3] === Token.CONFLICT && t[i - 6] === Token.ON) ||
+        (t[i - 3] === Token.LEFT_PAREN && t[i - 6] === Token.RAISE);
   }
 
   return withParameters({

@@ -1,4 +1,4 @@
-import * as K from './token.ts';
+import { Token } from './token.ts';
 import type { ParameterToken } from './types.ts';
 
 /**
@@ -16,7 +16,7 @@ export function numberParameters(
   let largest = 0;
   let names: Map<string, number> | undefined;
   for (let i = from; i < to; i += 3) {
-    if (tokens[i] !== K.PARAMETER) continue;
+    if (tokens[i] !== Token.PARAMETER) continue;
     const start = tokens[i + 1]!;
     const end = tokens[i + 2]!;
     let index: number;

@@ -1,5 +1,5 @@
 import { foldName, unquoteIdentifier } from './identifier.ts';
-import * as K from './token.ts';
+import { isAlias, isName, Token } from './token.ts';
 import type { TableReference } from './types.ts';
 
 /** Names of the common table expressions of one WITH; its own bodies see them too. */
@@ -60,25 +60,25 @@ export function findReferences(sql: string, t: readonly number[], head: number, 
   /** Reads an alias at `i` into `reference`; returns the token behind it. */
   const alias = (i: number, reference: Partial<Writable<TableReference>>, mode: number): number => {
     let from = i;
-    if (at(i) === K.AS) from += 3;
-    else if (mode < ANY_ALIAS || !K.isAlias(at(i)) || isWindowClause(i)) return i;
-    if (mode === NO_ALIAS || !K.isName(at(from))) return i;
+    if (at(i) === Token.AS) from += 3;
+    else if (mode < ANY_ALIAS || !isAlias(at(i)) || isWindowClause(i)) return i;
+    if (mode === NO_ALIAS || !isName(at(from))) return i;
     reference.alias = name(from);
     return from + 3;
   };
 
   /** Reads `schema.table` and its alias at `i`; returns the token behind, which for a call is its parenthesis. */
   const table = (i: number, role: 'read' | 'write', mode: number): number => {
-    const qualified = at(i + 3) === K.DOT && K.isName(at(i + 6));
+    const qualified = at(i + 3) === Token.DOT && isName(at(i + 6));
     const own = qualified ? i + 6 : i;
-    const call = role === 'read' && at(own + 3) === K.LEFT_PAREN;
+    const call = role === 'read' && at(own + 3) === Token.LEFT_PAREN;
     const reference: Writable<TableReference> = {
       name: name(own),
       start: t[i + 1]!,
       end: t[own + 2]!,
       role,
       cte: false,
-      string: at(own) === K.STRING,
+      string: at(own) === Token.STRING,
       call,
     };
     if (qualified) reference.schema = name(i);
@@ -90,40 +90,40 @@ export function findReferences(sql: string, t: readonly number[], head: number, 
   };
 
   /** WINDOW is a keyword only before `name AS`. */
-  const isWindowClause = (i: number) => at(i) === K.WINDOW && K.isName(at(i + 3)) && at(i + 6) === K.AS;
+  const isWindowClause = (i: number) => at(i) === Token.WINDOW && isName(at(i + 3)) && at(i + 6) === Token.AS;
 
   /** Index of the first name of a WITH at `i`, or 0 when the word is an identifier there. */
   const withList = (i: number): number => {
-    if (at(i) !== K.WITH) return 0;
-    const n = at(i + 3) === K.RECURSIVE ? i + 6 : i + 3;
-    return K.isName(at(n)) && (at(n + 3) === K.AS || at(n + 3) === K.LEFT_PAREN) ? n : 0;
+    if (at(i) !== Token.WITH) return 0;
+    const n = at(i + 3) === Token.RECURSIVE ? i + 6 : i + 3;
+    return isName(at(n)) && (at(n + 3) === Token.AS || at(n + 3) === Token.LEFT_PAREN) ? n : 0;
   };
 
   /** Reads the target of INSERT, UPDATE or DELETE at verb `i`; returns the token behind it. */
   const target = (i: number): number => {
     let n = i + 3;
-    if (at(n) === K.OR) n += 6;
-    if (at(i) !== K.UPDATE) {
-      if (at(n) !== (at(i) === K.DELETE ? K.FROM : K.INTO)) return n;
+    if (at(n) === Token.OR) n += 6;
+    if (at(i) !== Token.UPDATE) {
+      if (at(n) !== (at(i) === Token.DELETE ? Token.FROM : Token.INTO)) return n;
       n += 3;
     }
-    return K.isName(at(n)) ? table(n, 'write', AFTER_AS) : n;
+    return isName(at(n)) ? table(n, 'write', AFTER_AS) : n;
   };
 
   /** Follows the parentheses and the FROM clauses of the tokens from `i` on. */
   const walk = (i: number) => {
     for (; i < end; i += 3) {
       const kind = t[i]!;
-      if (states[depth] === WANT && K.isName(kind)) {
+      if (states[depth] === WANT && isName(kind)) {
         states[depth] = HAVE;
         i = table(i, 'read', ANY_ALIAS) - 3;
         continue;
       }
       switch (kind) {
-        case K.LEFT_PAREN: {
+        case Token.LEFT_PAREN: {
           const grouped = states[depth] === WANT;
           const inner = at(i + 3);
-          const select = inner === K.SELECT || inner === K.VALUES || withList(i + 3) > 0;
+          const select = inner === Token.SELECT || inner === Token.VALUES || withList(i + 3) > 0;
           if (grouped) {
             states[depth] = HAVE;
             closing[depth + 1] = {};
@@ -135,7 +135,7 @@ export function findReferences(sql: string, t: readonly number[], head: number, 
           closing[depth + 1] = undefined;
           break;
         }
-        case K.RIGHT_PAREN:
+        case Token.RIGHT_PAREN:
           if (depth > 0) {
             const reference = closing[depth];
             closing[depth] = undefined;
@@ -143,42 +143,42 @@ export function findReferences(sql: string, t: readonly number[], head: number, 
             if (reference) i = alias(i + 3, reference, ANY_ALIAS) - 3;
           }
           break;
-        case K.COMMA:
+        case Token.COMMA:
           if (states[depth] === HAVE || states[depth] === CONDITION) states[depth] = WANT;
-          else if (states[depth] === HEAD && K.isName(at(i + 3))) {
+          else if (states[depth] === HEAD && isName(at(i + 3))) {
             i += 3;
             visible[depth]?.names.push(foldName(name(i)));
           }
           break;
-        case K.FROM:
+        case Token.FROM:
           // IS [NOT] DISTINCT FROM is an operator.
-          if (t[i - 3] !== K.DISTINCT) states[depth] = WANT;
+          if (t[i - 3] !== Token.DISTINCT) states[depth] = WANT;
           break;
-        case K.JOIN:
+        case Token.JOIN:
           if (states[depth] === HAVE || states[depth] === CONDITION) states[depth] = WANT;
           break;
-        case K.ON:
+        case Token.ON:
           if (states[depth] === HAVE) states[depth] = CONDITION;
           // The WITH of an INSERT's own SELECT ends where the upsert begins.
-          if (depth === 0 && at(i + 3) === K.CONFLICT) visible[0] = outer;
+          if (depth === 0 && at(i + 3) === Token.CONFLICT) visible[0] = outer;
           break;
-        case K.IN:
-          if (K.isName(at(i + 3))) i = table(i + 3, 'read', NO_ALIAS) - 3;
+        case Token.IN:
+          if (isName(at(i + 3))) i = table(i + 3, 'read', NO_ALIAS) - 3;
           break;
-        case K.UNION:
-        case K.EXCEPT:
-        case K.INTERSECT:
+        case Token.UNION:
+        case Token.EXCEPT:
+        case Token.INTERSECT:
           states[depth] = NONE;
           if (++terms[depth]! > compoundTerms) compoundTerms = terms[depth]!;
           break;
-        case K.RETURNING:
+        case Token.RETURNING:
           if (depth === 0) {
             returning = true;
             visible[0] = outer;
           }
           states[depth] = NONE;
           break;
-        case K.WITH: {
+        case Token.WITH: {
           const n = withList(i);
           if (!n) break;
           visible[depth] = { names: [foldName(name(n))], parent: visible[depth] };
@@ -187,32 +187,32 @@ export function findReferences(sql: string, t: readonly number[], head: number, 
           i = n;
           break;
         }
-        case K.INSERT:
-        case K.REPLACE:
-        case K.UPDATE:
-        case K.DELETE:
+        case Token.INSERT:
+        case Token.REPLACE:
+        case Token.UPDATE:
+        case Token.DELETE:
           if (depth || verb || states[0] !== HEAD) break;
           verb = text(i).toUpperCase();
           states[0] = NONE;
           i = target(i) - 3;
           break;
-        case K.SELECT:
-        case K.VALUES:
+        case Token.SELECT:
+        case Token.VALUES:
           if (depth === 0 && !verb) verb = text(i).toUpperCase();
           states[depth] = NONE;
           break;
-        case K.WINDOW:
+        case Token.WINDOW:
           if (isWindowClause(i)) states[depth] = NONE;
           break;
-        case K.WHERE:
-        case K.GROUP:
-        case K.HAVING:
-        case K.ORDER:
-        case K.LIMIT:
-        case K.SET:
+        case Token.WHERE:
+        case Token.GROUP:
+        case Token.HAVING:
+        case Token.ORDER:
+        case Token.LIMIT:
+        case Token.SET:
           states[depth] = NONE;
           break;
-        case K.SEMICOLON: // Between the statements of a trigger body.
+        case Token.SEMICOLON: // Between the statements of a trigger body.
           terms[depth] = 1;
           states[depth] = NONE;
       }
@@ -223,27 +223,33 @@ export function findReferences(sql: string, t: readonly number[], head: number, 
   const define = () => {
     verb = text(head).toUpperCase();
     let i = head + 3;
-    while (at(i) === K.TEMP || at(i) === K.TEMPORARY || at(i) === K.UNIQUE || at(i) === K.VIRTUAL) i += 3;
-    const what = at(i);
-    const creates = at(head) === K.CREATE;
-    i += 3;
-    if (at(i) === K.IF && (at(i + 3) === K.EXISTS || at(i + 6) === K.EXISTS))
-      i += at(i + 3) === K.NOT ? 9 : 6;
-    if (what === K.INDEX || what === K.TRIGGER) {
-      if (!creates) return;
-      while (i < end && at(i) !== K.ON) i += 3;
+    while (
+      at(i) === Token.TEMP ||
+      at(i) === Token.TEMPORARY ||
+      at(i) === Token.UNIQUE ||
+      at(i) === Token.VIRTUAL
+    )
       i += 3;
-    } else if (what !== K.TABLE && what !== K.VIEW) return;
-    if (!K.isName(at(i))) return;
+    const what = at(i);
+    const creates = at(head) === Token.CREATE;
+    i += 3;
+    if (at(i) === Token.IF && (at(i + 3) === Token.EXISTS || at(i + 6) === Token.EXISTS))
+      i += at(i + 3) === Token.NOT ? 9 : 6;
+    if (what === Token.INDEX || what === Token.TRIGGER) {
+      if (!creates) return;
+      while (i < end && at(i) !== Token.ON) i += 3;
+      i += 3;
+    } else if (what !== Token.TABLE && what !== Token.VIEW) return;
+    if (!isName(at(i))) return;
     i = table(i, 'write', NO_ALIAS);
     states[0] = NONE;
-    if (creates && (what !== K.TABLE || at(i) === K.AS)) walk(i);
+    if (creates && (what !== Token.TABLE || at(i) === Token.AS)) walk(i);
     // Stored text is not executed: the tables of a view or trigger body are not this statement's.
-    if (what !== K.TABLE) references.length = 1;
+    if (what !== Token.TABLE) references.length = 1;
   };
 
   const first = at(head);
-  if (first === K.CREATE || first === K.DROP || first === K.ALTER) define();
+  if (first === Token.CREATE || first === Token.DROP || first === Token.ALTER) define();
   else {
     walk(head);
     if (!verb) references.length = 0;

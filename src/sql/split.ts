@@ -1,10 +1,10 @@
-import * as K from './token.ts';
+import { Token } from './token.ts';
 import { tokenize } from './tokenizer.ts';
 
 /** Index of the first token behind EXPLAIN or EXPLAIN QUERY PLAN; `at` itself when there is none. */
 export function skipExplain(tokens: readonly number[], at: number): number {
-  if (tokens[at] !== K.EXPLAIN) return at;
-  return tokens[at + 3] === K.QUERY && tokens[at + 6] === K.PLAN ? at + 9 : at + 3;
+  if (tokens[at] !== Token.EXPLAIN) return at;
+  return tokens[at + 3] === Token.QUERY && tokens[at + 6] === Token.PLAN ? at + 9 : at + 3;
 }
 
 /**
@@ -14,19 +14,19 @@ export function skipExplain(tokens: readonly number[], at: number): number {
 export function statementEnd(tokens: readonly number[], at: number): number {
   let head = skipExplain(tokens, at);
   let trigger = false;
-  if (tokens[head] === K.CREATE) {
+  if (tokens[head] === Token.CREATE) {
     head += 3;
-    if (tokens[head] === K.TEMP || tokens[head] === K.TEMPORARY) head += 3;
-    trigger = tokens[head] === K.TRIGGER;
+    if (tokens[head] === Token.TEMP || tokens[head] === Token.TEMPORARY) head += 3;
+    trigger = tokens[head] === Token.TRIGGER;
   }
   let body = false;
   let i = at;
   for (; i < tokens.length; i += 3) {
     const kind = tokens[i];
-    if (kind === K.SEMICOLON) {
+    if (kind === Token.SEMICOLON) {
       if (!body) break;
-      if (tokens[i + 3] === K.END) body = trigger = false;
-    } else if (trigger && kind === K.BEGIN) body = true;
+      if (tokens[i + 3] === Token.END) body = trigger = false;
+    } else if (trigger && kind === Token.BEGIN) body = true;
   }
   return i;
 }

@@ -1,29 +1,90 @@
 /**
  * Token kinds. One integer per token: a punctuation character is its own ASCII code, everything else has a
- * constant below. Plain constants, not an enum: the bundler inlines them and the type stripper keeps them.
+ * number here. Keywords stand in the order of KEYWORDS.
  */
+export enum Token {
+  /** Unquoted word that is none of the keywords below. */
+  WORD = 1,
+  /** "name", `name` or [name]. */
+  NAME = 2,
+  /** 'text'; SQLite also takes it for a name where only a name can stand. */
+  STRING = 3,
+  BLOB = 4,
+  NUMBER = 5,
+  PARAMETER = 6,
+  /** What SQLite's tokenizer refuses: a stray character, an unterminated quote, `1abc`, `x'0'`, `#1`. */
+  ILLEGAL = 7,
+  /** Operator of more than one character, except `==`, which is `=`. */
+  OPERATOR = 8,
 
-/** Unquoted word that is none of the keywords below. */
-export const WORD = 1;
-/** "name", `name` or [name]. */
-export const NAME = 2;
-/** 'text'; SQLite also takes it for a name where only a name can stand. */
-export const STRING = 3;
-export const BLOB = 4;
-export const NUMBER = 5;
-export const PARAMETER = 6;
-/** What SQLite's tokenizer refuses: a stray character, an unterminated quote, `1abc`, `x'0'`, `#1`. */
-export const ILLEGAL = 7;
-/** Operator of more than one character, except `==`, which is `=`. */
-export const OPERATOR = 8;
+  LEFT_PAREN = 40,
+  RIGHT_PAREN = 41,
+  STAR = 42,
+  COMMA = 44,
+  DOT = 46,
+  SEMICOLON = 59,
+  EQUALS = 61,
 
-export const LEFT_PAREN = 40;
-export const RIGHT_PAREN = 41;
-export const STAR = 42;
-export const COMMA = 44;
-export const DOT = 46;
-export const SEMICOLON = 59;
-export const EQUALS = 61;
+  SELECT = 128,
+  VALUES = 129,
+  WHERE = 130,
+  GROUP = 131,
+  HAVING = 132,
+  ORDER = 133,
+  LIMIT = 134,
+  SET = 135,
+  RETURNING = 136,
+  UNION = 137,
+  EXCEPT = 138,
+  INTERSECT = 139,
+  FROM = 140,
+  JOIN = 141,
+  ON = 142,
+  USING = 143,
+  IN = 144,
+  NOT = 145,
+  AS = 146,
+  DISTINCT = 147,
+  INTO = 148,
+  OR = 149,
+  INSERT = 150,
+  UPDATE = 151,
+  DELETE = 152,
+  CREATE = 153,
+  DROP = 154,
+  ALTER = 155,
+  TABLE = 156,
+  INDEX = 157,
+  UNIQUE = 158,
+  EXISTS = 159,
+  COMMIT = 160,
+  INDEXED = 168,
+  WITH = 169,
+  RECURSIVE = 170,
+  REPLACE = 171,
+  WINDOW = 172,
+  ROLLBACK = 173,
+  CONFLICT = 174,
+  RAISE = 175,
+  REINDEX = 176,
+  ANALYZE = 177,
+  PRAGMA = 178,
+  BEGIN = 179,
+  END = 180,
+  SAVEPOINT = 181,
+  RELEASE = 182,
+  EXPLAIN = 183,
+  QUERY = 184,
+  PLAN = 185,
+  TEMP = 186,
+  TEMPORARY = 187,
+  VIEW = 188,
+  TRIGGER = 189,
+  VIRTUAL = 190,
+  IF = 191,
+  FAIL = 192,
+  BY = 193,
+}
 
 /**
  * The keywords that the analysis looks at, in three blocks: words that are never a name, words that are a
@@ -35,84 +96,25 @@ const KEYWORDS = (
   'EXISTS COMMIT ' +
   'CROSS FULL INNER LEFT NATURAL OUTER RIGHT INDEXED ' +
   'WITH RECURSIVE REPLACE WINDOW ROLLBACK CONFLICT RAISE REINDEX ANALYZE PRAGMA BEGIN END ' +
-  'SAVEPOINT RELEASE EXPLAIN QUERY PLAN TEMP TEMPORARY VIEW TRIGGER VIRTUAL IF FAIL'
+  'SAVEPOINT RELEASE EXPLAIN QUERY PLAN TEMP TEMPORARY VIEW TRIGGER VIRTUAL IF FAIL BY'
 ).split(' ');
 
-export const SELECT = 128;
-export const VALUES = 129;
-export const WHERE = 130;
-export const GROUP = 131;
-export const HAVING = 132;
-export const ORDER = 133;
-export const LIMIT = 134;
-export const SET = 135;
-export const RETURNING = 136;
-export const UNION = 137;
-export const EXCEPT = 138;
-export const INTERSECT = 139;
-export const FROM = 140;
-export const JOIN = 141;
-export const ON = 142;
-export const USING = 143;
-export const IN = 144;
-export const NOT = 145;
-export const AS = 146;
-export const DISTINCT = 147;
-export const INTO = 148;
-export const OR = 149;
-export const INSERT = 150;
-export const UPDATE = 151;
-export const DELETE = 152;
-export const CREATE = 153;
-export const DROP = 154;
-export const ALTER = 155;
-export const TABLE = 156;
-export const INDEX = 157;
-export const UNIQUE = 158;
-export const EXISTS = 159;
-export const COMMIT = 160;
-export const INDEXED = 168;
-export const WITH = 169;
-export const RECURSIVE = 170;
-export const REPLACE = 171;
-export const WINDOW = 172;
-export const ROLLBACK = 173;
-export const CONFLICT = 174;
-export const RAISE = 175;
-export const REINDEX = 176;
-export const ANALYZE = 177;
-export const PRAGMA = 178;
-export const BEGIN = 179;
-export const END = 180;
-export const SAVEPOINT = 181;
-export const RELEASE = 182;
-export const EXPLAIN = 183;
-export const QUERY = 184;
-export const PLAN = 185;
-export const TEMP = 186;
-export const TEMPORARY = 187;
-export const VIEW = 188;
-export const TRIGGER = 189;
-export const VIRTUAL = 190;
-export const IF = 191;
-export const FAIL = 192;
-
 const FIRST_NAME = 161;
-const FIRST_ALIAS = 169;
+const FIRST_ALIAS = Token.WITH;
 
 const codes = new Map(KEYWORDS.map((word, index) => [word, 128 + index]));
 
 /** Kind of an ASCII word: its keyword's constant, or WORD. */
 export function wordKind(word: string): number {
-  return codes.get(word.toUpperCase()) ?? WORD;
+  return codes.get(word.toUpperCase()) ?? Token.WORD;
 }
 
 /** A token that can be the name of a table. */
 export function isName(kind: number): boolean {
-  return kind >= FIRST_NAME || (kind > 0 && kind <= STRING);
+  return kind >= FIRST_NAME || (kind > 0 && kind <= Token.STRING);
 }
 
 /** A token that can be an alias without AS. */
 export function isAlias(kind: number): boolean {
-  return kind >= FIRST_ALIAS || (kind > 0 && kind <= STRING);
+  return kind >= FIRST_ALIAS || (kind > 0 && kind <= Token.STRING);
 }

@@ -1,4 +1,4 @@
-import * as K from './token.ts';
+import { Token, wordKind } from './token.ts';
 
 /** Character classes of SQLite's tokenizer; every code from 128 up is a letter to it. */
 const SPACE = 1;
@@ -60,47 +60,48 @@ export function tokenize(text: string): number[] {
     }
     if ((c | 32) === 120 && next === 39) {
       const end = match(blob, sql, at);
-      token = end < 0 ? K.ILLEGAL : K.BLOB;
+      token = end < 0 ? Token.ILLEGAL : Token.BLOB;
       at = end < 0 ? sql.indexOf("'", at + 1) + 1 || length : end;
     } else if (kind === LETTER) {
       let ascii = c < 128;
       for (let d = next; isIdentifierCode(d); d = sql.charCodeAt(++at)) if (d > 127) ascii = false;
-      token = ascii && at - start < 10 ? K.wordKind(sql.slice(start, at)) : K.WORD;
-    } else if (kind === DIGIT || (c === K.DOT && classes[next] === DIGIT)) {
+      token = ascii && at - start < 10 ? wordKind(sql.slice(start, at)) : Token.WORD;
+    } else if (kind === DIGIT || (c === Token.DOT && classes[next] === DIGIT)) {
       at = match(number, sql, start);
-      token = K.NUMBER;
-      for (; isIdentifierCode(sql.charCodeAt(at)); at++) token = K.ILLEGAL;
+      token = Token.NUMBER;
+      for (; isIdentifierCode(sql.charCodeAt(at)); at++) token = Token.ILLEGAL;
     } else if (c === 39 || c === 34 || c === 96) {
-      token = c === 39 ? K.STRING : K.NAME;
+      token = c === 39 ? Token.STRING : Token.NAME;
       do at = sql.indexOf(sql[start]!, at) + 1;
       while (at && sql.charCodeAt(at++) === c);
       if (at) at--;
       else {
-        token = K.ILLEGAL;
+        token = Token.ILLEGAL;
         at = length;
       }
     } else if (c === 91) {
       at = sql.indexOf(']', at) + 1;
-      token = at ? K.NAME : K.ILLEGAL;
+      token = at ? Token.NAME : Token.ILLEGAL;
       at ||= length;
     } else if (c === 63) {
       while (classes[sql.charCodeAt(at)] === DIGIT) at++;
-      token = K.PARAMETER;
+      token = Token.PARAMETER;
     } else if (c === 35 || c === 36 || c === 58 || c === 64) {
       const end = match(parameter, sql, at);
-      token = end < 0 || c === 35 || sql.charCodeAt(end) === K.LEFT_PAREN ? K.ILLEGAL : K.PARAMETER;
+      token =
+        end < 0 || c === 35 || sql.charCodeAt(end) === Token.LEFT_PAREN ? Token.ILLEGAL : Token.PARAMETER;
       if (end > 0) at = end;
-    } else if (c === K.EQUALS) {
-      if (next === K.EQUALS) at++;
+    } else if (c === Token.EQUALS) {
+      if (next === Token.EQUALS) at++;
     } else {
       const end = match(operator, sql, start);
       if (end > 0) {
         at = end;
-        token = K.OPERATOR;
-      } else if (!'%&()*+,-./;<>|~'.includes(sql[start]!)) token = K.ILLEGAL;
+        token = Token.OPERATOR;
+      } else if (!'%&()*+,-./;<>|~'.includes(sql[start]!)) token = Token.ILLEGAL;
     }
     tokens.push(token, start, at);
   }
-  if (nul >= 0) tokens.push(K.ILLEGAL, nul, text.length);
+  if (nul >= 0) tokens.push(Token.ILLEGAL, nul, text.length);
   return tokens;
 }

@@ -1,0 +1,180 @@
+import { nestCompounds } from './compound.ts';
+import { applyEdits, type Edit } from './edit.ts';
+import { byteLength, jsonLiteral, type SqlValue, sqlLiteral } from './literal.ts';
+import { type Run, splitRows } from './rows.ts';
+import { Token } from './token.ts';
+import { tokenize } from './tokenizer.ts';
+import type { ParameterToken, Statement } from './types.ts';
+
+/** workerd: bound parameters, bytes of SQL text, terms of a compound SELECT, bytes of a string. */
+export const MAX_PARAMETERS = 100;
+export const MAX_SQL_BYTES = 100_000;
+export const MAX_COMPOUND_TERMS = 5;
+const MAX_STRING_BYTES = 2_000_000;
+
+/** What to run so that a statement beyond the platform's limits means the same, or which limit stands in the way. */
+export type Adaptation =
+  | {
+      /** In this order, in one transaction when there are several. The rows they return are the statement's. */
+      readonly runs: readonly Run[];
+      /** Foreign keys between rows of the one statement would have been checked at its end, not after each run. */
+      readonly deferForeignKeys: boolean;
+      /** Returns no row, but the statement's own column names: those of the run differ where names repeat. */
+      readonly columns?: Run;
+    }
+  | { readonly limit: Limit };
+
+/** A limit of the platform that a statement exceeds. */
+export interface Limit {
+  readonly name: 'bound parameters' | 'bytes of SQL text' | 'compound SELECT terms';
+  readonly limit: number;
+  readonly actual: number;
+}
+
+/** False when the statement is within the platform's limits and {@link adapt} has nothing to do. */
+export function exceedsLimits({ sql, parameterCount, compoundTerms }: Statement): boolean {
+  return (
+    parameterCount > MAX_PARAMETERS ||
+    compoundTerms > MAX_COMPOUND_TERMS ||
+    // UTF-8 takes at most three bytes per code unit.
+    (sql.length * 3 > MAX_SQL_BYTES && byteLength(sql) > MAX_SQL_BYTES)
+  );
+}
+
+/** Plans how to run one statement within the platform's limits. `values` are in binding order, one per parameter. */
+export function adapt(statement: Statement, values: readonly SqlValue[]): Adaptation {
+  const { sql, compoundTerms } = statement;
+  const t = tokenize(sql);
+  if (statement.kind === 'write' && compoundTerms <= MAX_COMPOUND_TERMS) {
+    const runs = splitRows(sql, t, values, MAX_PARAMETERS, MAX_SQL_BYTES);
+    if (runs) return { runs, deferForeignKeys: runs.length > 1 };
+  }
+  let edits: readonly Edit[] = [];
+  let columns: Run | undefined;
+  const parameters = statement.parameters;
+  if (compoundTerms > MAX_COMPOUND_TERMS) {
+    // A stored view or trigger would keep the nested text.
+    const nesting = statement.kind === 'ddl' ? undefined : nestCompounds(statement, t, MAX_COMPOUND_TERMS);
+    if (!nesting) {
+      return { limit: { name: 'compound SELECT terms', limit: MAX_COMPOUND_TERMS, actual: compoundTerms } };
+    }
+    edits = nesting.edits;
+    const end = nesting.firstTerm;
+    if (end !== undefined && statement.verb === 'SELECT') {
+      // The opening of the outermost compound is the last edit; those inside the first term come before.
+      const own = edits.slice(0, -1).filter((edit) => edit.start < end);
+      const before = parameters.filter((parameter) => parameter.end <= end);
+      const run = bind(`${sql.slice(0, end)} LIMIT 0`, t, own, before, values);
+      if ('limit' in run) return run;
+      columns = run;
+    }
+  }
+  const run = bind(sql, t, edits, parameters, values);
+  if ('limit' in run) return run;
+  return { runs: [run], deferForeignKeys: false, ...(columns && { columns }) };
+}
+
+/** Where the new text needs a value: a parameter that stays, or the JSON of a list. */
+interface Slot {
+  readonly start: number;
+  readonly end: number;
+  /** Equal keys share a number. */
+  readonly key: number;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** `sql` with `edits`, and at most MAX_PARAMETERS values bound: IN lists become JSON, then small values literals. */
+function bind(
+  sql: string,
+  t: readonly number[],
+  edits: readonly Edit[],
+  parameters: readonly ParameterToken[],
+  values: readonly SqlValue[],
+): Run | { limit: Limit } {
+  const bound = [...values];
+  const anonymous = parameters.every((p) => p.end === p.start + 1);
+  let slots: Slot[] = parameters.map((p) => ({ ...p, key: p.index - 1, before: '', after: '' }));
+  const count = () => new Set(slots.map((slot) => slot.key)).size;
+  const needed = count();
+  const texts: Edit[] = [...edits];
+
+  if (needed > MAX_PARAMETERS) {
+    for (const [start, end] of parameterLists(t)) {
+      if (count() <= MAX_PARAMETERS) break;
+      const items = slots.filter((slot) => slot.start > start && slot.end < end);
+      const json = items.map((slot) => jsonLiteral(bound[slot.key]!));
+      const text = `[${json.join()}]`;
+      if (!items.length || json.includes(undefined) || byteLength(text) > MAX_STRING_BYTES) continue;
+      const list = {
+        start,
+        end,
+        key: bound.push(text) - 1,
+        before: '(SELECT value FROM json_each(',
+        after: '))',
+      };
+      slots.splice(slots.indexOf(items[0]!), items.length, list);
+    }
+    let excess = count() - MAX_PARAMETERS;
+    if (excess > 0) {
+      // A result column without an alias is named by its text: those values stay bound as long as any other can go.
+      let from = 0;
+      for (let i = 0, depth = 0; i < t.length; i += 3) {
+        depth += Number(t[i] === Token.LEFT_PAREN) - Number(t[i] === Token.RIGHT_PAREN);
+        if (depth === 0 && t[i] === Token.FROM) {
+          from = t[i + 1]!;
+          break;
+        }
+      }
+      const literals = new Map<number, { text: string; rank: number }>();
+      for (const { key, start } of slots) {
+        const value = bound[key]!;
+        // A bare integer in ORDER BY or GROUP BY is a column number.
+        const text = typeof value === 'bigint' ? `(0+${sqlLiteral(value)})` : sqlLiteral(value);
+        literals.set(key, { text, rank: text.length + (start < from ? MAX_SQL_BYTES : 0) });
+      }
+      const small = [...literals].sort((a, b) => a[1].rank - b[1].rank);
+      const inlined = new Set<number>();
+      for (const [key] of small) if (excess-- > 0) inlined.add(key);
+      for (const { key, start, end } of slots) {
+        if (!inlined.has(key)) continue;
+        const glueBefore = /[\s(,=]/.test(sql[start - 1] ?? ' ') ? '' : ' ';
+        const glueAfter = /[\s),]/.test(sql[end] ?? ' ') ? '' : ' ';
+        texts.push({ start, end, text: glueBefore + literals.get(key)!.text + glueAfter });
+      }
+      slots = slots.filter((slot) => !inlined.has(slot.key));
+    }
+  }
+
+  let order = values;
+  if (needed > MAX_PARAMETERS || values.length > MAX_PARAMETERS || parameters.length !== values.length) {
+    const numbers = new Map<number, number>();
+    const next: SqlValue[] = [];
+    for (const { key, start, end, before, after } of slots) {
+      if (anonymous || !numbers.has(key)) numbers.set(key, next.push(bound[key]!));
+      texts.push({ start, end, text: before + (anonymous ? '?' : `?${numbers.get(key)}`) + after });
+    }
+    order = next;
+  }
+  const text = applyEdits(sql, texts);
+  const bytes = byteLength(text);
+  if (bytes <= MAX_SQL_BYTES) return { sql: text, values: order };
+  return {
+    limit:
+      needed > MAX_PARAMETERS
+        ? { name: 'bound parameters', limit: MAX_PARAMETERS, actual: needed }
+        : { name: 'bytes of SQL text', limit: MAX_SQL_BYTES, actual: bytes },
+  };
+}
+
+/** Spans of the lists `IN (?, ?, ..)` of nothing but parameters, the longest first. */
+function parameterLists(t: readonly number[]): [start: number, end: number, size: number][] {
+  const lists: [number, number, number][] = [];
+  for (let i = 0; i < t.length; i += 3) {
+    if (t[i] !== Token.IN || t[i + 3] !== Token.LEFT_PAREN) continue;
+    let j = i + 6;
+    while (t[j] === Token.PARAMETER && t[j + 3] === Token.COMMA) j += 6;
+    if (t[j] === Token.PARAMETER && t[j + 3] === Token.RIGHT_PAREN) lists.push([t[i + 4]!, t[j + 5]!, j - i]);
+  }
+  return lists.sort((a, b) => b[2] - a[2]);
+}

@@ -1,0 +1,101 @@
+import type { Edit } from './edit.ts';
+import { foldName, unquoteIdentifier } from './identifier.ts';
+import { isName, Token } from './token.ts';
+import type { Statement } from './types.ts';
+
+/** How compounds are nested. */
+export interface Nesting {
+  readonly edits: readonly Edit[];
+  /** End of the first term of the outermost compound, when that one is nested and its first term is a SELECT. */
+  readonly firstTerm?: number;
+}
+
+/**
+ * Nests every compound SELECT of more than `max` terms: `SELECT * FROM (a UNION b ..) UNION f ..`. Set operators
+ * are left-associative, so this is exact for any mixture. Undefined when a compound cannot be nested: a recursive
+ * common table expression, or an ORDER BY that names more than a result column.
+ */
+export function nestCompounds(statement: Statement, t: readonly number[], max: number): Nesting | undefined {
+  const { sql } = statement;
+  const edits: Edit[] = [];
+  let firstTerm: number | undefined;
+  /** Per open parenthesis: its token, the first token of its SELECT, its set operators, its ORDER BY. */
+  const frames: { open: number; first: number; operators: number[]; order: number }[] = [];
+  const fresh = (open: number) => frames.push({ open, first: -1, operators: [], order: -1 });
+
+  /** False when the compound in the innermost parentheses, which end at token `end`, cannot be nested. */
+  const close = (end: number): boolean => {
+    const { open, first, operators, order } = frames.pop()!;
+    if (operators.length < max) return true;
+    if (order >= 0 && !plainOrder(order, end)) return false;
+    const name = open < 0 ? undefined : bodyOf(open);
+    const inside = (at: number) => at > t[open + 1]! && at < t[end + 1]!;
+    if (
+      name !== undefined &&
+      statement.tables.some((r) => r.cte && inside(r.start) && foldName(r.name) === name)
+    ) {
+      return false;
+    }
+    let opening = '';
+    for (let k = max - 1; k < operators.length; k += max - 1) {
+      opening += 'SELECT * FROM (';
+      const at = t[operators[k]! - 1]!;
+      edits.push({ start: at, end: at, text: ')' });
+    }
+    edits.push({ start: t[first + 1]!, end: t[first + 1]!, text: opening });
+    if (open < 0 && t[first] === Token.SELECT) firstTerm = t[operators[0]! - 1]!;
+    return true;
+  };
+
+  /** Name of the common table expression whose body opens at token `open`. */
+  const bodyOf = (open: number): string | undefined => {
+    let i = open - 3;
+    // AS, AS MATERIALIZED, AS NOT MATERIALIZED.
+    if (t[i] === Token.WORD) i -= t[i - 3] === Token.NOT ? 6 : 3;
+    if (t[i] !== Token.AS) return;
+    i -= 3;
+    if (t[i] === Token.RIGHT_PAREN) {
+      while (i > 0 && t[i] !== Token.LEFT_PAREN) i -= 3;
+      i -= 3;
+    }
+    return foldName(unquoteIdentifier(sql.slice(t[i + 1], t[i + 2])));
+  };
+
+  /** Expressions are matched against the text of each term, which nesting hides; numbers and names survive. */
+  const plainOrder = (order: number, end: number): boolean => {
+    for (let i = order + 3; i < end; i += 3) {
+      if (t[i] === Token.LIMIT || t[i] === Token.ON || t[i] === Token.RETURNING) break;
+      const term = t[i] === Token.BY || t[i] === Token.COMMA;
+      if (term && !isName(t[i + 3]!) && t[i + 3] !== Token.NUMBER) return false;
+      if (!term && t[i] !== Token.NUMBER && !isName(t[i]!)) return false;
+    }
+    return true;
+  };
+
+  fresh(-1);
+  let i = 0;
+  for (; i < t.length && t[i] !== Token.SEMICOLON; i += 3) {
+    const frame = frames[frames.length - 1]!;
+    switch (t[i]) {
+      case Token.LEFT_PAREN:
+        fresh(i);
+        break;
+      case Token.RIGHT_PAREN:
+        if (frames.length > 1 && !close(i)) return;
+        break;
+      case Token.SELECT:
+      case Token.VALUES:
+        if (frame.first < 0) frame.first = i;
+        break;
+      case Token.UNION:
+      case Token.EXCEPT:
+      case Token.INTERSECT:
+        frame.operators.push(i);
+        break;
+      case Token.ORDER:
+        frame.order = i;
+    }
+  }
+  while (frames.length) if (!close(i)) return;
+  return firstTerm === undefined ? { edits } : { edits, firstTerm };
+}
