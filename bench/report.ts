@@ -45,7 +45,7 @@ export function render({ title, results, verdicts }: Section): string {
     columns: ContestantName[],
   ) => names.map((name) => [name, ...columns.map((c) => cell(name, c))]);
   const others = present.filter((c) => c !== 'by hand');
-  const built = others.filter((c) => c.endsWith('built') && c !== 'official, built');
+  const built = present.filter((c) => c.endsWith('built') && c !== 'official, built');
   return [
     `## ${title}`,
     'Microseconds of CPU per execution (median); spread is the widest interquartile range of a contestant, relative to its median.',
@@ -61,11 +61,15 @@ export function render({ title, results, verdicts }: Section): string {
       ['workload', ...others],
       rows((name, c) => ratio(figures(name)[c], figures(name)['by hand']), others),
     ),
-    'Built each time, ratio to the official driver built each time:',
-    table(
-      ['workload', ...built],
-      rows((name, c) => ratio(figures(name)[c], figures(name)['official, built']), built),
-    ),
+    ...(built.length === 0
+      ? []
+      : [
+          'Built each time, ratio to the official driver built each time:',
+          table(
+            ['workload', ...built],
+            rows((name, c) => ratio(figures(name)[c], figures(name)['official, built']), built),
+          ),
+        ]),
     ...(verdicts.length === 0
       ? []
       : [

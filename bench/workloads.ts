@@ -19,6 +19,8 @@ export interface Contestant {
   readonly name: ContestantName;
   /** Its jobs return promises, awaited one by one. */
   readonly async?: boolean;
+  /** What of a result is compared; all of it by default. Applied outside the measurement. */
+  readonly answer?: (result: unknown) => unknown;
   readonly jobs: Jobs;
 }
 

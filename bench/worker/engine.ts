@@ -1,4 +1,4 @@
-import { DB } from '../../src/index.ts';
+import { DB, type QueryResult } from '../../src/index.ts';
 import { byKey, ownerKey, productKey, range } from './data.ts';
 import { benchObject, worker } from './object.ts';
 
@@ -8,9 +8,10 @@ export const Bench = benchObject(async (storage) => {
     {
       name: 'db.query',
       async: true,
+      answer: (result) => (result as QueryResult<unknown>).rows,
       jobs: {
-        'db.query, 1 row': async (i) => (await db.query(byKey, [productKey(i)])).rows,
-        'db.query, 100 rows': async (i) => (await db.query(range, [ownerKey(i)])).rows,
+        'db.query, 1 row': (i) => db.query(byKey, [productKey(i)]),
+        'db.query, 100 rows': (i) => db.query(range, [ownerKey(i)]),
       },
     },
   ];
