@@ -7,7 +7,7 @@ import type { MaintenanceOptions, Rewrite } from './extension.ts';
 import { exactQuery, type IntegerMode, isSuspect, restoreIntegers } from './integers.ts';
 import { Lock } from './lock.ts';
 import { makePlan, type Plan } from './plan.ts';
-import { checkDeferred, Pragmas } from './pragmas.ts';
+import { checkForeignKeys, Pragmas } from './pragmas.ts';
 import { runSpecial, statementError } from './special.ts';
 import { decodeRows, integerVariant, type SqlValue } from './values.ts';
 import { runWrite } from './write.ts';
@@ -35,6 +35,8 @@ export class Engine {
   readonly streak = { length: 0, start: 0, end: 0 };
   /** Counts write statements: a result that reads `changes()` late can see that another write came between. */
   writes = 0;
+  /** `changes()` of a write that ran in several parts, valid while `writes` has not moved. */
+  chunkedChanges = { writes: -1, changes: 0 };
   /** Row counts of the last statement; valid until the next one. */
   rowsRead = 0;
   rowsWritten = 0;
@@ -152,7 +154,7 @@ export class Engine {
   /** Last check inside an outermost transaction. @throws FOREIGN_KEY_VIOLATION */
   beforeCommit(): void {
     // workerd: a deferred foreign key that is violated at commit resets the whole object.
-    if (this.deferred() || this.pragmas.deferForeignKeys) checkDeferred(this);
+    if (this.deferred() || this.pragmas.deferForeignKeys) checkForeignKeys(this);
   }
 
   /** Tells listeners what an outermost transaction (or a single statement) wrote. */

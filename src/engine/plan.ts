@@ -1,15 +1,10 @@
 import { DosqlError } from '../errors/index.ts';
+import { exceedsLimits } from '../sql/adapt.ts';
 import { analyze } from '../sql/analyze.ts';
 import { splitStatements } from '../sql/split.ts';
 import type { Statement } from '../sql/types.ts';
 import type { Rewrite } from './extension.ts';
 import { type RowFactory, rowFactory } from './rows.ts';
-
-/** workerd: at most 100 bound parameters, 100,000 bytes of SQL text, 5 compound SELECT terms. */
-export const MAX_PARAMETERS = 100;
-const MAX_COMPOUND_TERMS = 5;
-/** UTF-8 needs at most three bytes per code unit, so a text this short is below the byte limit. */
-const SHORT_TEXT = 33_000;
 
 /** Signs that RETURNING may give more than the bound values: upserts, sub-selects, long literals, arithmetic. */
 const STORED_OR_COMPUTED = /\b(conflict|replace|select)\b|\d{16}|[*+-]\s*[\d(]|<</i;
@@ -41,10 +36,17 @@ const NO_FACTORY = rowFactory(NO_NAMES);
 
 /** Decides what running `sql` takes. `hooks` are the extensions' `onPlan`. */
 export function makePlan(
-  sql: string,
+  text: string,
   hooks: readonly ((statement: Statement) => Rewrite | undefined)[],
 ): Plan {
-  const spans = splitStatements(sql);
+  const spans = splitStatements(text);
+  const [only] = spans;
+  const rest = text.slice(only?.end).trim();
+  // workerd takes a comment behind the semicolon for another statement, which then may not have parameters.
+  const sql =
+    only && spans.length === 1 && rest.length > 1 && rest.includes(';')
+      ? text.slice(only.start, only.end)
+      : text;
   if (spans.length > 1) {
     const parts = spans.map(({ start, end }) => makePlan(sql.slice(start, end), hooks));
     return { ...blank(sql, parts[parts.length - 1]?.statement as Statement), parts };
@@ -57,10 +59,7 @@ export function makePlan(
     const rewrite = hook(statement);
     if (rewrite) rewrites.push(rewrite);
   }
-  const oversize =
-    statement.parameterCount > MAX_PARAMETERS ||
-    statement.compoundTerms > MAX_COMPOUND_TERMS ||
-    sql.length > SHORT_TEXT;
+  const oversize = exceedsLimits(statement);
   const simple = statement.kind === 'read' || statement.kind === 'write';
   return {
     ...blank(sql, statement),

@@ -1,4 +1,5 @@
 import { DosqlError } from '../errors/index.ts';
+import { quoteIdentifier } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
 import { drain } from './cursor.ts';
 import type { Engine } from './engine.ts';
@@ -56,15 +57,17 @@ export class Pragmas {
   }
 }
 
-/** @throws FOREIGN_KEY_VIOLATION naming the first row without its parent */
-export function checkDeferred(engine: Engine): void {
-  const broken = drain(engine.sql.exec('PRAGMA foreign_key_check'));
+/** Checks the foreign keys of one table, or of all. @throws FOREIGN_KEY_VIOLATION naming the first row without its parent */
+export function checkForeignKeys(engine: Engine, table?: string): void {
+  const broken = drain(
+    engine.sql.exec(`PRAGMA foreign_key_check${table === undefined ? '' : `(${quoteIdentifier(table)})`}`),
+  );
   const first = broken[0];
   if (!first) return;
-  const [table, rowid, parent] = first;
+  const [child, rowid, parent] = first;
   throw new DosqlError(
     'FOREIGN_KEY_VIOLATION',
-    `FOREIGN KEY constraint failed: ${broken.length} row(s) without parent, first in ${table} (rowid ${rowid}), which refers to ${parent}.`,
-    { table: String(table) },
+    `FOREIGN KEY constraint failed: ${broken.length} row(s) without parent, first in ${child} (rowid ${rowid}), which refers to ${parent}.`,
+    { table: String(child) },
   );
 }

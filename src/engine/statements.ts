@@ -160,10 +160,11 @@ export class Statements {
 /** `changes()` and `last_insert_rowid()` of the last write; to be read before the next one. */
 export function lastChange(engine: Engine): { changes: number; lastInsertRowid: number | bigint } {
   const row = drain(engine.sql.exec('SELECT changes(), last_insert_rowid()'))[0] as [number, number];
-  const rowid = row[1];
-  if (Number.isSafeInteger(rowid)) return { changes: row[0], lastInsertRowid: rowid };
+  const { writes, chunkedChanges } = engine;
+  const changes = chunkedChanges.writes === writes ? chunkedChanges.changes : row[0];
+  if (Number.isSafeInteger(row[1])) return { changes, lastInsertRowid: row[1] };
   const [[text]] = drain(engine.sql.exec('SELECT CAST(last_insert_rowid() AS TEXT)')) as [[string]];
-  return { changes: row[0], lastInsertRowid: BigInt(text) };
+  return { changes, lastInsertRowid: BigInt(text) };
 }
 
 function result(

@@ -1,3 +1,4 @@
+import { isDosqlError } from '../errors/index.ts';
 import type { Engine } from './engine.ts';
 import { exactReturning, type IntegerMode, isSuspect, restoreIntegers, unreadable } from './integers.ts';
 import type { Plan } from './plan.ts';
@@ -52,7 +53,7 @@ function undoable(engine: Engine, plan: Plan, values: readonly SqlValue[], mode:
   }
   const names = rounded as readonly string[];
   return engine.transactionSync(() => {
-    const wide = engine.exec(exactReturning(plan.sql, names), plan, values);
+    const wide = withExact(engine, plan, values, names);
     engine.touch(plan);
     const rows = wide.map((row) => row.slice(0, names.length));
     decodeRows(rows);
@@ -66,6 +67,20 @@ function undoable(engine: Engine, plan: Plan, values: readonly SqlValue[], mode:
     );
     return rows;
   });
+}
+
+/** An alias or an expression in RETURNING is no column that could be read a second time. */
+function withExact(
+  engine: Engine,
+  plan: Plan,
+  values: readonly SqlValue[],
+  names: readonly string[],
+): unknown[][] {
+  try {
+    return engine.exec(exactReturning(plan.sql, names), plan, values);
+  } catch (error) {
+    throw isDosqlError(error, 'NO_SUCH_COLUMN') ? unreadable(names, plan.sql) : error;
+  }
 }
 
 function isSafeInput(value: SqlValue): boolean {

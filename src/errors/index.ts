@@ -1,3 +1,3 @@
 export type { DosqlErrorCode } from './codes.ts';
 export { DosqlError, type ErrorDetails, isDosqlError } from './error.ts';
-export { fromSqlite } from './sqlite.ts';
+export { fromSqlite, limitExceeded } from './sqlite.ts';

@@ -11,7 +11,7 @@ const LIMITS: readonly [RegExp, string, number, string][] = [
   ],
   [
     /statement too long/,
-    'SQL text bytes',
+    'bytes of SQL text',
     100_000,
     'bind values instead of inlining them, or split the statement',
   ],
@@ -48,6 +48,19 @@ const MESSAGES: readonly [RegExp, DosqlErrorCode][] = [
   [/SQLITE_FULL|database or disk is full/, 'DATABASE_FULL'],
   [/SQLITE_CONSTRAINT/, 'CONSTRAINT_VIOLATION'],
 ];
+
+/** The error for a limit that is known before the statement runs. */
+export function limitExceeded(name: string, value: number, actual: number, statement: string): DosqlError {
+  const wayOut = LIMITS.find((limit) => limit[1] === name)?.[3];
+  return new DosqlError(
+    'LIMIT_EXCEEDED',
+    `The statement has ${actual} ${name}, the limit is ${value}: ${wayOut}.`,
+    {
+      statement,
+      limit: { name, value, actual },
+    },
+  );
+}
 
 const CONSTRAINT = /(UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (.*?))?(?:: SQLITE_|$)/;
 

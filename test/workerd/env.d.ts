@@ -1,9 +1,9 @@
-declare module 'cloudflare:test' {
-  interface ProvidedEnv extends import('./worker.ts').Env {}
-}
+type TestEnv = import('./worker.ts').Env;
+type TestModule = typeof import('./worker.ts');
+
 declare namespace Cloudflare {
-  interface Env extends import('./worker.ts').Env {}
+  interface Env extends TestEnv {}
   interface GlobalProps {
-    mainModule: typeof import('./worker.ts');
+    mainModule: TestModule;
   }
 }
