@@ -1,0 +1,8 @@
+CREATE TABLE `timings` (
+	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`minute` integer NOT NULL,
+	`delay` integer NOT NULL,
+	`distance` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `flights_late` ON `flights` (`delay`) WHERE "flights"."late" = 1;

@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+let temporary: string;
+let child: ChildProcess | undefined;
+
+beforeEach(() => {
+  temporary = mkdtempSync(join(tmpdir(), 'dosql-example-'));
+});
+
+afterEach(() => {
+  if (child?.exitCode === null) child.kill();
+  child = undefined;
+  rmSync(temporary, { recursive: true, force: true });
+});
+
+/** Starts the example as `npm start` does. `until` resolves with the output so far once it holds the text. */
+function start(...args: string[]) {
+  child = spawn(process.execPath, ['examples/flights/start.ts', ...args], {
+    cwd: root,
+    env: { ...process.env, TMPDIR: temporary, NO_COLOR: '1' },
+  });
+  let output = '';
+  const waiting: (() => void)[] = [];
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      for (const check of waiting) check();
+    });
+  }
+  const exit = once(child, 'exit').then(([code]) => ({ code: code as number, output }));
+  const until = (text: string) =>
+    new Promise<string>((resolve, reject) => {
+      const check = () => output.includes(text) && resolve(output);
+      waiting.push(check);
+      check();
+      exit.then(() => reject(new Error(output)));
+    });
+  return { child, exit, until };
+}
+
+describe('the flights example', () => {
+  test('runs its whole tour, every check holds, and leaves nothing behind', async () => {
+    const { code, output } = await start('--once').exit;
+    expect(output).toContain('✓ 3 migrations applied');
+    expect(output).toMatch(/airports +3,376 rows/);
+    expect(output).toMatch(/flights +20,000 rows/);
+    expect(output).toContain('✓ {"airports":3376,"routes":2977,"flights":20000,"timings":0}');
+    expect(output).toContain('Rollback');
+    expect(output).toContain('11 of 11 checks held');
+    expect(output).not.toContain('✗');
+    expect(code).toBe(0);
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  test('serves until it is told to stop, and then stops the runtime too', async () => {
+    const { child, exit, until } = start();
+    const output = await until('Serving');
+    const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(output)![0];
+    const stats = (await (await fetch(`${url}acme/stats`)).json()) as {
+      result: { rows: { flights: number } };
+    };
+    // Closing Juneau, the last step of the tour, took nine of its 20,000 flights along.
+    expect(stats.result.rows.flights).toBe(19_991);
+    child.kill('SIGTERM');
+    expect((await exit).code).toBe(143);
+    await expect(fetch(`${url}acme/stats`)).rejects.toThrow();
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+});
