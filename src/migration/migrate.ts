@@ -1,0 +1,122 @@
+import { currentScope } from '../engine/als.ts';
+import type { Engine } from '../engine/engine.ts';
+import { DosqlError } from '../errors/index.ts';
+import { drift, type Hashed, matchLedger } from './drift.ts';
+import { sha256 } from './hash.ts';
+import { readDigest, readLedger, rewriteLedger, writeDigest, writeRow } from './ledger.ts';
+import { withoutForeignKeys } from './rebuild.ts';
+import { needsRebuild, parseScript, runScript } from './script.ts';
+import { loadMigrations } from './source.ts';
+import type { MigrationOptions, MigrationReport, MigrationSource } from './types.ts';
+
+export interface MigrateOptions extends MigrationOptions {
+  /** Holds back every event of the object while migrations run. */
+  ctx?: DurableObjectState | undefined;
+}
+
+/**
+ * Brings the database up to date with `source`, each migration atomically with its ledger row. Concurrent calls
+ * migrate once. When there is nothing to do, it costs one statement that reads at most one row.
+ * @throws MIGRATION_FAILED, MIGRATION_DRIFT, MIGRATION_INVALID, MIGRATIONS_NOT_FOUND, SQL_NOT_ENABLED
+ */
+export async function migrateOnce(
+  engine: Engine,
+  source: MigrationSource,
+  {
+    ctx,
+    outOfOrder = Array.isArray(source) ? 'allow' : (source as MigrationOptions)?.outOfOrder,
+  }: MigrateOptions = {},
+): Promise<MigrationReport> {
+  const list = await loadMigrations(source);
+  const digest = list.length ? await sha256(JSON.stringify(list)) : undefined;
+  const inside = currentScope();
+  if (inside?.engine === engine && !inside.closed) {
+    throw new DosqlError(
+      'USE_TRANSACTION_HANDLE',
+      'Migrations cannot run inside a transaction; migrate before it.',
+    );
+  }
+  const report: MigrationReport = {
+    applied: [],
+    upToDate: list.map(({ id }) => id),
+    outOfOrder: [],
+    adopted: false,
+  };
+  const done = () => readDigest(engine) === digest;
+  if (await engine.lock.shared(done)) return report;
+  const hashed = await Promise.all(
+    list.map(async (migration) => ({ ...migration, hash: await sha256(migration.sql) })),
+  );
+  let failure: { error: unknown } | undefined;
+  const work = async () => {
+    try {
+      if (!done()) await applyPending(engine, hashed, digest as string, report, ctx, outOfOrder);
+    } catch (error) {
+      // workerd: an error thrown inside blockConcurrencyWhile resets the object.
+      failure = { error };
+    }
+  };
+  await engine.lock.exclusive(() => (ctx ? ctx.blockConcurrencyWhile(work) : work()));
+  if (failure) throw (failure as { error: unknown }).error;
+  return report;
+}
+
+async function applyPending(
+  engine: Engine,
+  list: readonly Hashed[],
+  digest: string,
+  report: MigrationReport,
+  ctx: DurableObjectState | undefined,
+  outOfOrder: MigrationOptions['outOfOrder'],
+): Promise<void> {
+  const ledger = readLedger(engine);
+  const { rows, positions, changed } = matchLedger(list, ledger.rows);
+  const newest = Math.max(-1, ...positions);
+  const pending = list.filter((_, i) => !positions.includes(i));
+  report.outOfOrder = pending.filter((migration) => list.indexOf(migration) < newest).map(({ id }) => id);
+  const [late] = report.outOfOrder;
+  if (late && outOfOrder === 'error')
+    throw drift(late, `is new, but older than "${list[newest]!.id}", which was applied`, '', '');
+  const scripts = pending.map((migration) => parseScript(engine, migration));
+  report.adopted = ledger.foreign || changed;
+  atomically(engine, () => {
+    if (report.adopted) rewriteLedger(engine, rows);
+    if (scripts.length === 0) writeDigest(engine, digest);
+  });
+  let youngest = Math.max(0, ...rows.map(({ created }) => created));
+  for (const script of scripts) {
+    const { id, when, hash } = script.migration;
+    const at = list.indexOf(script.migration);
+    // Without a time of its own, a migration is as old as the next one that was applied.
+    const next = positions.filter((position) => position > at).sort((a, b) => a - b)[0];
+    const created =
+      when ??
+      (next === undefined ? Math.max(Date.now(), youngest + 1) : rows[positions.indexOf(next)]!.created);
+    youngest = Math.max(youngest, created);
+    const rebuild = needsRebuild(engine, script);
+    const apply = () =>
+      atomically(engine, () => {
+        runScript(engine, script, rebuild);
+        writeRow(engine, { hash, created, name: id, applied: new Date().toISOString() });
+        if (script === scripts.at(-1)) writeDigest(engine, digest);
+      });
+    if (rebuild) await withoutForeignKeys(engine, ctx, apply);
+    else apply();
+    report.applied.push(id);
+  }
+}
+
+/** An outermost transaction whose foreign keys are checked by the caller: violations that are old must not stop it. */
+function atomically(engine: Engine, work: () => void): void {
+  engine.pragmas.assert();
+  engine.depth++;
+  try {
+    engine.transactionSync(work);
+    engine.committed();
+  } catch (error) {
+    engine.rolledBack();
+    throw error;
+  } finally {
+    engine.depth--;
+  }
+}

@@ -1,0 +1,42 @@
+import { drain } from '../engine/cursor.ts';
+import type { Engine } from '../engine/engine.ts';
+import { DosqlError } from '../errors/index.ts';
+
+/**
+ * Runs `work` with foreign keys off, so that dropping a table deletes nobody's rows, and turns them on again.
+ * An eviction in between turns them on, too: the setting lives in memory.
+ */
+export async function withoutForeignKeys(
+  engine: Engine,
+  ctx: DurableObjectState | undefined,
+  work: () => void,
+): Promise<void> {
+  let failure: { error: unknown } | undefined;
+  try {
+    await setForeignKeys(engine, 0);
+    work();
+  } catch (error) {
+    failure = { error };
+  }
+  try {
+    await setForeignKeys(engine, 1);
+  } catch (error) {
+    // Without enforcement nobody may go on; a new instance has it.
+    ctx?.abort(String(error));
+    throw error;
+  }
+  if (failure) throw failure.error;
+}
+
+async function setForeignKeys({ sql, storage }: Engine, on: 0 | 1): Promise<void> {
+  for (let attempt = 0; attempt < 9; attempt++) {
+    // SQLite ignores the pragma while a transaction is open, also the one that workerd opens at the first write of a turn.
+    await storage.sync();
+    sql.exec(`PRAGMA foreign_keys=${on}`);
+    if (drain(sql.exec('PRAGMA foreign_keys'))[0]?.[0] === on) return;
+  }
+  throw new DosqlError(
+    'MIGRATION_FAILED',
+    `SQLite did not turn foreign keys ${on ? 'on' : 'off'}: something writes all the time, or a transaction is open. Pass ctx to DB() and await other writes first.`,
+  );
+}

@@ -1,0 +1,126 @@
+import { drain } from '../engine/cursor.ts';
+import type { Engine } from '../engine/engine.ts';
+import { makePlan, type Plan } from '../engine/plan.ts';
+import { DosqlError } from '../errors/index.ts';
+import type { Hashed } from './drift.ts';
+import { findViolations, newViolations } from './violations.ts';
+
+/** A migration and its statements. */
+export interface Script {
+  migration: Hashed;
+  plans: Plan[];
+}
+
+/** Splits a migration into statements. @throws MIGRATION_FAILED for what must not run, before anything does */
+export function parseScript(engine: Engine, migration: Hashed): Script {
+  const plans = migration.sql
+    .split('--> statement-breakpoint')
+    .map((text) => makePlan(text, engine.planHooks))
+    .flatMap((plan) => plan.parts ?? (plan.statement.verb ? plan : []));
+  const script = { migration, plans };
+  plans.forEach(({ statement, refusal }, i) => {
+    const reason =
+      statement.kind === 'transaction'
+        ? `${statement.verb} cannot stand here, each migration already is one transaction; remove it`
+        : statement.parameterCount > 0
+          ? 'there are no values for parameters'
+          : refusal?.().message;
+    if (reason) throw failed(script, reason, undefined, i);
+  });
+  return script;
+}
+
+/** Runs the statements; to be called in a transaction. @throws MIGRATION_FAILED */
+export function runScript(engine: Engine, script: Script, rebuild: boolean): void {
+  const check = rebuild || engine.deferred() || /defer/i.test(script.migration.sql);
+  const before = check ? findViolations(engine) : undefined;
+  const lost: unknown[][] = [];
+  script.plans.forEach((plan, i) => {
+    const { verb, tables } = plan.statement;
+    if (isForeignKeys(plan)) return;
+    try {
+      if (verb === 'DROP' && tables[0]) lost.push(...triggersOf(engine, tables[0].name));
+      try {
+        engine.all(plan, [], 'number');
+      } catch (error) {
+        // Renaming the new table looks into triggers and views of others, which still mention the dropped one.
+        if (verb !== 'ALTER' || !/error in (trigger|view)/.test(String(error))) throw error;
+        engine.sql.exec('PRAGMA legacy_alter_table=1');
+        try {
+          engine.all(plan, [], 'number');
+        } finally {
+          engine.sql.exec('PRAGMA legacy_alter_table=0');
+        }
+      }
+    } catch (error) {
+      throw failed(script, (error as Error).message, error, i);
+    }
+  });
+  restoreTriggers(engine, script, lost);
+  if (!before) return;
+  const after = findViolations(engine);
+  const found = after ? newViolations(before, after) : 'a foreign key refers to columns that are not unique';
+  if (found) throw failed(script, `FOREIGN KEY constraint failed: ${found}`);
+}
+
+/** `PRAGMA foreign_keys = …`: the engine's business, not the script's. */
+function isForeignKeys({ statement: { pragma } }: Plan): boolean {
+  return pragma?.name === 'foreign_keys' && pragma.assigns;
+}
+
+/** True when dropping a table could delete the rows that refer to it: SQLite deletes a table's rows before it drops it. */
+export function needsRebuild({ sql }: Engine, { migration, plans }: Script): boolean {
+  return plans.some((plan) => {
+    const { verb, tables } = plan.statement;
+    if (verb !== 'DROP' || !tables[0]) return isForeignKeys(plan);
+    return (
+      /\breferences\b/i.test(migration.sql) ||
+      drain(
+        sql.exec(
+          `SELECT 1 FROM sqlite_master m,pragma_foreign_key_list(m.name) f WHERE m.type='table' AND f."table"=? COLLATE NOCASE LIMIT 1`,
+          tables[0].name,
+        ),
+      ).length > 0
+    );
+  });
+}
+
+/** Name and text of the triggers that go with a table. Those of extensions are left to them. */
+function triggersOf({ sql }: Engine, table: string): unknown[][] {
+  return drain(
+    sql.exec(
+      `SELECT name,sql,tbl_name FROM sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE AND name NOT LIKE '\\_dosql\\_%' ESCAPE '\\'`,
+      table,
+    ),
+  );
+}
+
+/** DROP TABLE takes the table's triggers along; those that the migration says nothing about come back with the table. */
+function restoreTriggers(engine: Engine, script: Script, lost: readonly unknown[][]): void {
+  for (const [name, text, table] of lost) {
+    const [[trigger, tables]] = drain(
+      engine.sql.exec(
+        `SELECT sum(name=?1 COLLATE NOCASE),sum(name=?2 COLLATE NOCASE AND type<>'trigger') FROM sqlite_master`,
+        name,
+        table,
+      ),
+    ) as [[number, number]];
+    if (trigger || !tables) continue;
+    try {
+      engine.all(engine.plan(text as string), [], 'number');
+    } catch (error) {
+      throw failed(script, `its trigger "${name}" cannot be made again: ${(error as Error).message}`, error);
+    }
+  }
+}
+
+/** The error of a migration; of its statement `i`, where there is one. */
+export function failed({ migration, plans }: Script, reason: string, cause?: unknown, i = -1): DosqlError {
+  const statement = plans[i]?.sql.trim();
+  const where = statement === undefined ? '' : ` at statement ${i + 1} of ${plans.length}`;
+  return new DosqlError(
+    'MIGRATION_FAILED',
+    `Migration "${migration.id}" failed${where}: ${reason}. Nothing of it was kept.${statement ? `\n${statement.slice(0, 500)}` : ''}`,
+    { migration: migration.id, statement, cause },
+  );
+}
