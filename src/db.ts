@@ -103,6 +103,7 @@ function hostFor(engine: Engine, tiers: StorageTiers, name: string): EngineHost 
       engine.clearPlans();
     },
     onSchemaChange: (hook) => void engine.schemaHooks.push(hook),
+    onTransactionEnd: (hook) => void engine.endHooks.push(hook),
     onCommit: (hook) => void engine.commitHooks.push(hook),
     onMaintenance: (hook) => void engine.maintenanceHooks.set(name, hook),
     onFlush: (hook) => void engine.flushHooks.push(hook),

@@ -3,7 +3,7 @@ import { analyze } from '../sql/analyze.ts';
 import { BoundedCache } from '../sql/cache.ts';
 import type { Statement } from '../sql/types.ts';
 import { drain } from './cursor.ts';
-import type { MaintenanceOptions, Rewrite } from './extension.ts';
+import type { MaintenanceOptions, Rewrite, SchemaHook, TransactionEndHook } from './extension.ts';
 import { exactQuery, type IntegerMode, isSuspect, restoreIntegers } from './integers.ts';
 import { Lock } from './lock.ts';
 import { makePlan, type Plan } from './plan.ts';
@@ -24,7 +24,8 @@ export class Engine {
   readonly lock = new Lock();
   readonly pragmas: Pragmas;
   readonly planHooks: ((statement: Statement) => Rewrite | undefined)[] = [];
-  readonly schemaHooks: ((statement: Statement) => void)[] = [];
+  readonly schemaHooks: SchemaHook[] = [];
+  readonly endHooks: TransactionEndHook[] = [];
   readonly commitHooks: ((tables: ReadonlySet<string>) => void)[] = [];
   readonly maintenanceHooks = new Map<string, (options: MaintenanceOptions) => unknown>();
   readonly flushHooks: (() => Promise<void>)[] = [];
@@ -89,7 +90,7 @@ export class Engine {
 
   /** Runs for effect; at the price of one `sql.exec` for a plain write. @throws DosqlError */
   run(plan: Plan, values: readonly SqlValue[]): void {
-    if (!plan.plain || plan.reads || this.watched()) {
+    if (!plan.plain || plan.reads || this.watched() || (this.depth === 0 && this.deferred())) {
       this.all(plan, values, 'number');
       return;
     }
@@ -155,6 +156,13 @@ export class Engine {
   beforeCommit(): void {
     // workerd: a deferred foreign key that is violated at commit resets the whole object.
     if (this.deferred() || this.pragmas.deferForeignKeys) checkForeignKeys(this);
+    for (const hook of this.endHooks) hook();
+  }
+
+  /** Ends a write outside any transaction: its synchronous turn is one implicit transaction of the platform. */
+  endSingle(plan: Plan): void {
+    for (const hook of this.endHooks) hook(plan);
+    this.committed();
   }
 
   /** Tells listeners what an outermost transaction (or a single statement) wrote. */
@@ -179,10 +187,13 @@ export class Engine {
     return this.#deferred;
   }
 
-  /** To be called after DDL that did not pass through {@link all}. */
-  schemaChanged(statement: Statement): void {
+  /** Runs DDL between the extensions' hooks. To be called inside a transaction when there are hooks. */
+  changeSchema<T>(statement: Statement, work: () => T): T {
+    for (const hook of this.schemaHooks) hook.before?.(statement);
+    const result = work();
     this.#deferred = undefined;
-    for (const hook of this.schemaHooks) hook(statement);
+    for (const hook of this.schemaHooks) hook.after?.(statement);
+    return result;
   }
 
   /** Notes the tables a write names, for {@link committed}. */
@@ -194,9 +205,9 @@ export class Engine {
     }
   }
 
-  /** The write path needs more than `sql.exec`: someone listens, or a deferred key must be checked. */
+  /** Somebody wants to know of writes. */
   watched(): boolean {
-    return this.commitHooks.length > 0 || (this.depth === 0 && this.deferred());
+    return this.commitHooks.length > 0 || this.endHooks.length > 0;
   }
 
   /** Reads a result again as text where it may be rounded, keeping the counts of the first reading. */

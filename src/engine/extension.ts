@@ -1,5 +1,6 @@
 import type { Statement } from '../sql/types.ts';
 import type { Engine } from './engine.ts';
+import type { Plan } from './plan.ts';
 
 /** What an extension wants done with one SQL text. The plan that holds it is cached, so decide once. */
 export interface Rewrite {
@@ -11,6 +12,14 @@ export interface Rewrite {
   readonly around?: <T>(run: () => T) => T;
 }
 
+/** Called before and after a DDL statement. */
+export interface SchemaHook {
+  before?(statement: Statement): void;
+  after?(statement: Statement): void;
+}
+
+export type TransactionEndHook = (single?: Plan) => void;
+
 /** What the engine offers to an extension while it is installed and later. */
 export interface EngineHost {
   readonly engine: Engine;
@@ -20,8 +29,13 @@ export interface EngineHost {
   readonly cold?: R2Bucket;
   /** Called once per distinct SQL text, before it runs for the first time. */
   onPlan(hook: (statement: Statement) => Rewrite | undefined): void;
-  /** Called after every DDL statement, in the same transaction. */
-  onSchemaChange(hook: (statement: Statement) => void): void;
+  /** Called around every DDL statement, in its transaction (migrations included). */
+  onSchemaChange(hook: SchemaHook): void;
+  /**
+   * Called inside every transaction that wrote something, just before it ends; and, with its plan, right after a write
+   * outside any transaction, in the same synchronous turn, which the platform commits as a whole.
+   */
+  onTransactionEnd(hook: TransactionEndHook): void;
   /** Called after every commit with the lower-case names of the tables written through the engine. */
   onCommit(hook: (tables: ReadonlySet<string>) => void): void;
   /** Called by `db.maintenance()`; what it returns is part of the report under the extension's name. */

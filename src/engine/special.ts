@@ -18,12 +18,20 @@ export function runSpecial(
   if (plan.rewrites.length > 0) return runRewritten(engine, plan, values, mode);
   if (plan.oversize) return runOversize(engine, plan, values, mode);
   const { statement } = plan;
-  if (statement.kind === 'pragma') engine.pragmas.before(statement);
-  const rows = engine.exec(plan.sql, plan, values);
-  decodeRows(rows);
-  if (statement.kind === 'pragma') engine.pragmas.after(statement);
-  else engine.schemaChanged(statement);
-  return rows;
+  const run = (): unknown[][] => {
+    const rows = engine.exec(plan.sql, plan, values);
+    decodeRows(rows);
+    return rows;
+  };
+  if (statement.kind === 'pragma') {
+    engine.pragmas.before(statement);
+    const rows = run();
+    engine.pragmas.after(statement);
+    return rows;
+  }
+  if (statement.kind !== 'ddl') return run();
+  const change = () => engine.changeSchema(statement, run);
+  return engine.schemaHooks.length > 0 ? engine.transactionSync(change) : change();
 }
 
 /** `a; b; c` in one transaction: the platform would keep `a` when `b` fails, and bind values to the last one only. */

@@ -24,14 +24,18 @@ export function runWrite(
   });
 }
 
-/** Runs a write; in its own transaction when there is something to check before it commits. */
+/** Runs a write; in its own transaction when a deferred foreign key must be checked before it commits. */
 export function commitWrite<T>(engine: Engine, plan: Plan, work: () => T): T {
   const noted = () => {
     const result = work();
     engine.touch(plan);
     return result;
   };
-  return engine.depth === 0 && engine.watched() ? engine.transactionSync(noted) : noted();
+  if (engine.depth > 0) return noted();
+  if (engine.deferred()) return engine.transactionSync(noted);
+  const result = noted();
+  if (engine.watched()) engine.endSingle(plan);
+  return result;
 }
 
 /** RETURNING whose numbers may be rounded: undone and run again with the exact texts appended. */

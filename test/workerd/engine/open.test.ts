@@ -61,7 +61,11 @@ describe('extensions', () => {
             },
           };
         });
-        host.onSchemaChange((statement) => log.push(statement.verb));
+        host.onSchemaChange({
+          before: ({ verb }) => log.push(`${verb}?`),
+          after: ({ verb }) => log.push(verb),
+        });
+        host.onTransactionEnd((single) => log.push(single ? 'single' : 'end'));
         host.onCommit((tables) => log.push([...tables].sort()));
         host.onMaintenance(({ budgetMs }) => ({ budgetMs }));
         host.onFlush(async () => void log.push('flush'));
@@ -88,7 +92,11 @@ describe('extensions', () => {
       await db.query('SELECT * FROM t');
       expect((await db.maintenance({ budgetMs: 5 })).extensions).toEqual({ probe: { budgetMs: 5 } });
       await db.flush();
-      expect(log).toEqual(['around', 'CREATE', ['t'], 'CREATE', ['t', 'u'], ['t'], 'flush']);
+      expect(log).toEqual([
+        ...['around', 'CREATE?', 'CREATE', 'end', 'single', ['t']],
+        ...['CREATE?', 'CREATE', 'end', ['t', 'u']],
+        ...['end', ['t'], 'flush'],
+      ]);
     }));
 
   it('are installed once per storage, and tried again after a failure', () =>
