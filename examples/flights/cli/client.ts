@@ -1,9 +1,4 @@
-export interface Statement {
-  sql: string;
-  ms: number;
-  rowsRead: number;
-  rowsWritten: number;
-}
+import type { Statement } from '../src/trace.ts';
 
 export interface Answer<T> {
   result: T;

@@ -1,36 +1,16 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type { AirportRow, FlightRow, TimingRow } from '../src/load.ts';
 
-/** The files of the vega-datasets package (BSD-3-Clause), as the loaders of the Worker take them. */
-const folder = new URL('../data/', import.meta.resolve('vega-datasets'));
-const read = (file: string) => readFileSync(new URL(file, folder), 'utf8');
-
-export interface Airport {
-  iata: string;
-  name: string;
-  city: string | null;
-  state: string | null;
-  country: string;
-  location: { latitude: number; longitude: number };
-}
-
-export interface Flight {
-  origin: string;
-  destination: string;
-  departsAt: string;
-  delay: number;
-  distance: number;
-}
-
-export interface Timing {
-  minute: number;
-  delay: number;
-  distance: number;
-}
+/** The files of the vega-datasets package (BSD-3-Clause). */
+const folder = join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '../data');
+const read = (file: string) => readFileSync(join(folder, file), 'utf8');
 
 export interface Data {
-  airports: Airport[];
-  flights: Flight[];
-  timings: Timing[];
+  airports: AirportRow[];
+  flights: FlightRow[];
+  timings: TimingRow[];
 }
 
 /** Airports and 20,000 flights of early 2001; with `full`, 200,000 more that know no airports. */
@@ -38,7 +18,7 @@ export function readData(full: boolean): Data {
   return { airports: airports(), flights: flights(), timings: full ? timings() : [] };
 }
 
-function airports(): Airport[] {
+function airports(): AirportRow[] {
   const [, ...lines] = read('airports.csv').trim().split(/\r?\n/);
   return lines.map((line) => {
     const cells = [...line.matchAll(/(?:"([^"]*)"|([^,]*))(?:,|$)/g)].map((cell) => cell[1] ?? cell[2] ?? '');
@@ -65,8 +45,8 @@ function airports(): Airport[] {
 /** The file says NA for what it does not know. */
 const known = (text: string) => (text === 'NA' ? null : text);
 
-function flights(): Flight[] {
-  const rows = JSON.parse(read('flights-20k.json')) as (Omit<Flight, 'departsAt'> & { date: string })[];
+function flights(): FlightRow[] {
+  const rows = JSON.parse(read('flights-20k.json')) as (Omit<FlightRow, 'departsAt'> & { date: string })[];
   // '2001/01/31 23:59': local to the airport, without a zone; kept as if it were UTC.
   return rows.map(({ date, ...row }) => ({
     ...row,
@@ -74,7 +54,7 @@ function flights(): Flight[] {
   }));
 }
 
-function timings(): Timing[] {
+function timings(): TimingRow[] {
   const rows = JSON.parse(read('flights-200k.json')) as { time: number; delay: number; distance: number }[];
   return rows.map(({ time, delay, distance }) => ({ minute: Math.round(time * 60), delay, distance }));
 }

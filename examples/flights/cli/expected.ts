@@ -1,4 +1,5 @@
-import type { Data, Flight } from './data.ts';
+import type { FlightRow } from '../src/load.ts';
+import type { Data } from './data.ts';
 
 /** What each query must answer, computed from the raw data without any SQL. Keys are the names of the queries. */
 export const expected: Record<string, (data: Data) => unknown[]> = {
@@ -83,7 +84,7 @@ export function expectedRows({ airports, flights, timings }: Data): Record<strin
   };
 }
 
-function routes(flights: Flight[]) {
+function routes(flights: FlightRow[]) {
   return [...Map.groupBy(flights, ({ origin, destination }) => `${origin}-${destination}`).values()].map(
     (all) => {
       const { origin, destination, distance } = all[0]!;
@@ -92,7 +93,7 @@ function routes(flights: Flight[]) {
   );
 }
 
-const isRoute = (from: string, to: string) => (route: Pick<Flight, 'origin' | 'destination'>) =>
+const isRoute = (from: string, to: string) => (route: Pick<FlightRow, 'origin' | 'destination'>) =>
   route.origin === from && route.destination === to;
 const byIata = ({ airports }: Data) => new Map(airports.map((airport) => [airport.iata, airport]));
 const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

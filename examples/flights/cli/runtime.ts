@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 export interface Runtime {
   /** Where the Worker answers. */
@@ -33,7 +32,7 @@ export async function boot(port: number): Promise<Runtime> {
     (stopped ??= dev.teardown().finally(() => rmSync(folder, { recursive: true, force: true })));
   try {
     const starting = dev.startWorker({
-      config: fileURLToPath(new URL('../../../wrangler.toml', import.meta.url)),
+      config: join(import.meta.dirname, '../../../wrangler.toml'),
       dev: {
         server: { hostname: '127.0.0.1', port },
         inspector: false,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 export interface Source {
   /** The function's doc comment, as plain text. */
@@ -9,7 +10,7 @@ export interface Source {
 
 /** Text of an exported function of ../src, to show beside the SQL that it became. */
 export function sourceOf(file: string, name: string): Source {
-  const text = readFileSync(new URL(`../src/${file}.ts`, import.meta.url), 'utf8');
+  const text = readFileSync(join(import.meta.dirname, `../src/${file}.ts`), 'utf8');
   const match = new RegExp(
     `/\\*\\* ([^\\n]*?)\\.? \\*/\\nexport ((?:async )?function ${name}\\(.*?\\n\\})`,
     's',

@@ -1,5 +1,5 @@
 import { isDosqlError } from '@dotdo/dosql';
-import { asc, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import * as changes from './changes.ts';
 import type { Tenant } from './database.ts';
 import { loaders } from './load.ts';
@@ -57,18 +57,14 @@ const menu = {
   load: Object.keys(loaders),
 };
 
-/** Rows of every table, bytes on disk, and the migrations that brought the object here. */
+/** Rows of every table, and the migrations that brought the object here. */
 async function stats(db: Tenant) {
-  const [rows] = await db
-    .select({
-      airports: db.$count(airports),
-      routes: db.$count(routes),
-      flights: db.$count(flights),
-      timings: db.$count(timings),
-    })
-    .from(sql`(select 1)`);
-  const migrations = await db.all<{ name: string }>(
-    sql`select name from __drizzle_migrations order by ${asc(sql`created_at`)}`,
-  );
+  const rows = {
+    airports: await db.$count(airports),
+    routes: await db.$count(routes),
+    flights: await db.$count(flights),
+    timings: await db.$count(timings),
+  };
+  const migrations = await db.all<{ name: string }>(sql`select name from __drizzle_migrations order by id`);
   return { rows, migrations: migrations.map(({ name }) => name) };
 }

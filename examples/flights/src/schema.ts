@@ -56,7 +56,7 @@ export const flights = sqliteTable(
       foreignColumns: [routes.origin, routes.destination],
     }).onDelete('cascade'),
     index('flights_route').on(table.origin, table.destination, table.departsAt),
-    index('flights_late').on(table.delay).where(sql`${table.late} = 1`),
+    index('flights_departures').on(table.origin, table.departsAt),
   ],
 );
 

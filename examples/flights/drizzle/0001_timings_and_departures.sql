@@ -5,4 +5,4 @@ CREATE TABLE `timings` (
 	`distance` integer NOT NULL
 );
 --> statement-breakpoint
-CREATE INDEX `flights_late` ON `flights` (`delay`) WHERE "flights"."late" = 1;
+CREATE INDEX `flights_departures` ON `flights` (`origin`,`departs_at`);
