@@ -1,0 +1,177 @@
+import type { WithCacheConfig } from 'drizzle-orm/cache/core/types';
+import { entityKind } from 'drizzle-orm/entity';
+import { DrizzleQueryError } from 'drizzle-orm/errors';
+import type { TablesRelationalConfig } from 'drizzle-orm/relations';
+import { SQLiteTransaction } from 'drizzle-orm/sqlite-core/session';
+import { enter } from '../src/engine/scope.ts';
+import { runTransaction } from '../src/engine/transaction.ts';
+import { attach } from './attach.ts';
+import type { Connection, Handle } from './connection.ts';
+import { type Form, type Metadata, type Method, type Placeholders, Query } from './query.ts';
+import type { DrizzleRunResult } from './result.ts';
+import { type Options, Session } from './session.ts';
+
+type Work = (this: AsyncQuery, placeholders?: Placeholders) => unknown;
+
+/** A prepared query of the asynchronous driver. Its errors are DrizzleQueryErrors whose cause is a DosqlError. */
+export class AsyncQuery extends Query {
+  declare readonly session: AsyncSession;
+
+  override run(placeholders?: Placeholders): Promise<unknown> {
+    return this.#go(this.runNow, placeholders);
+  }
+
+  override all(placeholders?: Placeholders): Promise<unknown> {
+    return this.#go(this.allNow, placeholders);
+  }
+
+  override get(placeholders?: Placeholders): Promise<unknown> {
+    return this.#go(this.getNow, placeholders);
+  }
+
+  override values(placeholders?: Placeholders): Promise<unknown> {
+    return this.#go(this.valuesNow, placeholders);
+  }
+
+  /** One `async` function per call: every further one would cost as much as mapping a row. */
+  async #go(work: Work, placeholders: Placeholders): Promise<unknown> {
+    const { session } = this;
+    const handle = session.handle;
+    try {
+      if (handle === undefined || handle.scope.blocked || session.cache !== undefined) {
+        return await this.#wait(work, placeholders);
+      }
+      handle.scope.check();
+      return work.call(this, placeholders);
+    } catch (error) {
+      throw this.failed(error, placeholders);
+    }
+  }
+
+  async #wait(work: Work, placeholders: Placeholders): Promise<unknown> {
+    const { scope } = await this.session.open();
+    const { cache } = this.session;
+    if (!cache || !this.metadata) return enter(scope, () => work.call(this, placeholders));
+    const { sql } = this.form;
+    const key = this.bind(placeholders).map(keyPart);
+    if (work !== this.allNow && work !== this.getNow) {
+      return this.queryWithCache(sql, key, () => enter(scope, () => work.call(this, placeholders)));
+    }
+    // Rows are cached as they come: a cache that keeps JSON would lose what decoding makes of them.
+    const text = work === this.getNow ? (this.form.first ?? sql) : sql;
+    const rows = await this.queryWithCache(text, key, () =>
+      enter(scope, () => this.fetch(text, placeholders)),
+    );
+    const all = this.mapAll(rows.map((row) => row.slice())) as unknown[];
+    return work === this.getNow ? all[0] : all;
+  }
+
+  failed(error: unknown, placeholders?: Placeholders): DrizzleQueryError {
+    if (error instanceof DrizzleQueryError) return error;
+    let params = this.params;
+    try {
+      params = this.bind(placeholders);
+    } catch {
+      // What could not be bound is the error itself.
+    }
+    return new DrizzleQueryError(this.form.sql, params, error as Error);
+  }
+}
+
+/** JSON, of which cache keys are made, has no bigint and sees no bytes in an ArrayBuffer. */
+function keyPart(value: unknown): unknown {
+  if (typeof value === 'bigint') return `${value}n`;
+  return value instanceof ArrayBuffer ? new Uint8Array(value) : value;
+}
+
+export class AsyncSession extends Session {
+  static override readonly [entityKind]: string = 'DosqlAsyncSession';
+  readonly kind = 'async';
+
+  /** @param connection what opens the handle; a transaction has its own handle instead */
+  constructor(
+    options: Options,
+    handle: Handle | undefined,
+    readonly connection?: Connection,
+  ) {
+    super(options, handle);
+  }
+
+  async open(): Promise<Handle> {
+    this.handle ??= await this.connection?.open();
+    return this.handle as Handle;
+  }
+
+  query(form: Form, params: unknown[], method: Method, metadata?: Metadata, cacheConfig?: WithCacheConfig) {
+    // What a transaction reads may be rolled back: it must not get into the cache.
+    return new AsyncQuery(
+      this,
+      form,
+      params,
+      method,
+      metadata,
+      this.connection ? cacheConfig : { enable: false },
+    );
+  }
+
+  override async transaction<T>(work: (tx: AsyncTransaction) => Promise<T>): Promise<T> {
+    const { scope, settings } = this.handle ?? (await this.open());
+    return runTransaction(scope, async (inner) =>
+      work(new AsyncTransaction(new AsyncSession(this.options, { scope: inner, settings }))),
+    );
+  }
+
+  /** Runs built queries in order, in one transaction: all or none. */
+  async batch(queries: readonly Batchable[]): Promise<unknown[]> {
+    const prepared = queries.map((query) => this.#prepare(query._prepare()));
+    const { scope } = await this.open();
+    const results = await enter(scope, () =>
+      scope.engine.transactionSync(() =>
+        prepared.map((query) => {
+          try {
+            return query.now();
+          } catch (error) {
+            throw query.failed(error);
+          }
+        }),
+      ),
+    );
+    const { cache } = this;
+    if (cache) {
+      const writes = prepared.filter(({ metadata }) => metadata && metadata.type !== 'select');
+      await Promise.all(
+        writes.map(({ metadata }) => cache.onMutate({ tables: (metadata as Metadata).tables })),
+      );
+    }
+    return results;
+  }
+
+  /** `db.run(sql…)` and its like are no prepared queries, but tell what they would run. */
+  #prepare(query: AsyncQuery | RawQuery): AsyncQuery {
+    if (query instanceof AsyncQuery) return query;
+    const { sql, params, method } = query.getQuery();
+    return this.query({ sql }, params, method);
+  }
+}
+
+interface RawQuery {
+  getQuery(): { sql: string; params: unknown[]; method: Method };
+}
+
+export interface Batchable {
+  _prepare(): AsyncQuery | RawQuery;
+}
+
+/** A handle on one transaction, dead when its callback has settled; nested ones are savepoints. */
+export class AsyncTransaction<
+  TFullSchema extends Record<string, unknown> = Record<string, unknown>,
+  TSchema extends TablesRelationalConfig = TablesRelationalConfig,
+> extends SQLiteTransaction<'async', DrizzleRunResult, TFullSchema, TSchema> {
+  static override readonly [entityKind]: string = 'DosqlTransaction';
+
+  /** @internal */
+  constructor(session: AsyncSession) {
+    super('async', session.options.dialect, session as never, undefined as never);
+    attach(this, session);
+  }
+}

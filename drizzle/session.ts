@@ -1,0 +1,108 @@
+import { type Cache, NoopCache } from 'drizzle-orm/cache/core';
+import type { WithCacheConfig } from 'drizzle-orm/cache/core/types';
+import { entityKind, is } from 'drizzle-orm/entity';
+import { DefaultLogger, type Logger, NoopLogger } from 'drizzle-orm/logger';
+import {
+  createTableRelationsHelpers,
+  extractTablesRelationalConfig,
+  type RelationalSchemaConfig,
+  type TablesRelationalConfig,
+} from 'drizzle-orm/relations';
+import { SQLiteAsyncDialect, SQLiteSyncDialect } from 'drizzle-orm/sqlite-core/dialect';
+import { SQLiteSession } from 'drizzle-orm/sqlite-core/session';
+import type { DrizzleConfig } from 'drizzle-orm/utils';
+import type { Engine } from '../src/engine/engine.ts';
+import type { Settings } from '../src/engine/statements.ts';
+import type { Handle } from './connection.ts';
+import type { Field } from './mapper.ts';
+import type { Form, Metadata, Method, Query } from './query.ts';
+import type { DrizzleRunResult } from './result.ts';
+
+export type Kind = 'sync' | 'async';
+export type Schema = RelationalSchemaConfig<TablesRelationalConfig>;
+
+/** What all sessions of one `drizzle(…)` share. */
+export interface Options {
+  readonly dialect: SQLiteSyncDialect & SQLiteAsyncDialect;
+  readonly schema: Schema | undefined;
+  readonly logger: Logger | undefined;
+  readonly cache: Cache | undefined;
+}
+
+/** Reads drizzle's configuration. */
+export function optionsOf(kind: Kind, config: DrizzleConfig<Record<string, unknown>>): Options {
+  const Dialect = kind === 'sync' ? SQLiteSyncDialect : SQLiteAsyncDialect;
+  const dialect = new Dialect(config as never) as Options['dialect'];
+  const logger = config.logger === true ? new DefaultLogger() : config.logger || undefined;
+  const cache = config.cache;
+  return {
+    dialect,
+    schema: config.schema && schemaOf(config.schema),
+    logger: is(logger, NoopLogger) ? undefined : logger,
+    cache: is(cache, NoopCache) ? undefined : cache,
+  };
+}
+
+const SCHEMAS = new WeakMap<object, Schema>();
+
+/** Kept per schema module: the same configuration objects for every object of an isolate. */
+function schemaOf(fullSchema: Record<string, unknown>): Schema {
+  let schema = SCHEMAS.get(fullSchema);
+  if (!schema) {
+    const { tables, tableNamesMap } = extractTablesRelationalConfig(fullSchema, createTableRelationsHelpers);
+    schema = { fullSchema, schema: tables, tableNamesMap };
+    SCHEMAS.set(fullSchema, schema);
+  }
+  return schema;
+}
+
+/** The part of a session that both kinds share. */
+export abstract class Session extends SQLiteSession<
+  Kind,
+  DrizzleRunResult,
+  Record<string, unknown>,
+  TablesRelationalConfig
+> {
+  static override readonly [entityKind]: string = 'DosqlSession';
+  readonly logger: Logger | undefined;
+  readonly cache: Cache | undefined;
+  abstract readonly kind: Kind;
+
+  /** @param handle where statements run; not there before a lazy database is open */
+  constructor(
+    readonly options: Options,
+    public handle: Handle | undefined,
+  ) {
+    super(options.dialect);
+    this.logger = options.logger;
+    this.cache = options.cache;
+  }
+
+  get engine(): Engine {
+    return (this.handle as Handle).scope.engine;
+  }
+
+  get settings(): Settings {
+    return (this.handle as Handle).settings;
+  }
+
+  abstract query(
+    form: Form,
+    params: unknown[],
+    method: Method,
+    metadata?: Metadata,
+    cacheConfig?: WithCacheConfig,
+  ): Query;
+
+  override prepareQuery(
+    query: { sql: string; params: unknown[] },
+    fields: readonly Field[] | undefined,
+    method: Method,
+    _isResponseInArrayMode: boolean,
+    custom?: (rows: unknown[][]) => unknown,
+    metadata?: Metadata,
+    cacheConfig?: WithCacheConfig,
+  ): Query {
+    return this.query({ sql: query.sql, fields, custom }, query.params, method, metadata, cacheConfig);
+  }
+}
