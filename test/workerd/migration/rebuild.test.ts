@@ -1,0 +1,232 @@
+import { env, evictDurableObject } from 'cloudflare:test';
+import { describe, expect, it } from 'vitest';
+import { DB, type Migration } from '../../../src/index.ts';
+import { freshStub, inObject } from '../object.ts';
+import { failure, ledger, migrate, rows, tables, value } from './support.ts';
+
+/** Three levels of children, each deleted with its parent. */
+const schema: Migration = {
+  id: '0000_schema',
+  sql: `CREATE TABLE users (id integer PRIMARY KEY, name text);
+CREATE TABLE orders (id integer PRIMARY KEY, user integer NOT NULL REFERENCES users(id) ON DELETE CASCADE);
+CREATE TABLE items (id integer PRIMARY KEY, "order" integer NOT NULL REFERENCES orders(id) ON DELETE CASCADE);
+CREATE TABLE notes (id integer PRIMARY KEY, item integer NOT NULL REFERENCES items(id) ON DELETE CASCADE);`,
+};
+const CHILDREN = 10_000;
+const count = (n: number) => `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<${n})`;
+const data: Migration = {
+  id: '0001_data',
+  sql: `${count(100)} INSERT INTO users SELECT i, 'user ' || i FROM n;
+${count(CHILDREN)} INSERT INTO orders SELECT i, 1 + i % 100 FROM n;
+INSERT INTO items SELECT id, id FROM orders;
+INSERT INTO notes SELECT id, id FROM items;`,
+};
+/** What drizzle-kit generates when a column of `users` changes. */
+const rebuild: Migration = {
+  id: '0002_rebuild',
+  sql: `PRAGMA foreign_keys=OFF;--> statement-breakpoint
+CREATE TABLE \`__new_users\` (
+	\`id\` integer PRIMARY KEY,
+	\`name\` text NOT NULL
+);
+--> statement-breakpoint
+INSERT INTO \`__new_users\`("id", "name") SELECT "id", "name" FROM \`users\`;--> statement-breakpoint
+DROP TABLE \`users\`;--> statement-breakpoint
+ALTER TABLE \`__new_users\` RENAME TO \`users\`;--> statement-breakpoint
+PRAGMA foreign_keys=ON;`,
+};
+const failing: Migration = { ...rebuild, sql: `${rebuild.sql}\nINSERT INTO users VALUES (1, 'twice')` };
+
+const counts = (storage: DurableObjectStorage) =>
+  rows(
+    storage,
+    'SELECT (SELECT count(*) FROM users),(SELECT count(*) FROM orders),(SELECT count(*) FROM items),(SELECT count(*) FROM notes)',
+  )[0];
+const whole = [100, CHILDREN, CHILDREN, CHILDREN];
+const isNew = (storage: DurableObjectStorage) =>
+  value(storage, `SELECT "notnull" FROM pragma_table_info('users') WHERE name='name'`) === 1;
+
+/** Enforcement is on: as the pragma says, and as a row without parent shows. */
+function expectEnforced(storage: DurableObjectStorage): void {
+  expect(value(storage, 'PRAGMA foreign_keys')).toBe(1);
+  expect(() => storage.sql.exec('INSERT INTO orders VALUES (-1, -1)')).toThrow(
+    'FOREIGN KEY constraint failed',
+  );
+}
+
+describe('rebuilding a table that others refer to', () => {
+  it.each([
+    ['with the pragmas of drizzle-kit', rebuild],
+    ['without them', { ...rebuild, sql: rebuild.sql.replaceAll(/PRAGMA foreign_keys=\w+;/g, '') }],
+  ])('keeps every child, three levels deep, and enforcement on, %s', (_, migration) =>
+    inObject(async (storage, ctx) => {
+      const report = await migrate(storage, [schema, data, migration], ctx);
+      expect(report.applied).toHaveLength(3);
+      expect(isNew(storage)).toBe(true);
+      expect(counts(storage)).toEqual(whole);
+      expectEnforced(storage);
+      storage.sql.exec('DELETE FROM users WHERE id = 1');
+      expect(counts(storage)).toEqual([99, CHILDREN - 100, CHILDREN - 100, CHILDREN - 100]);
+    }),
+  );
+
+  it('keeps them without ctx, too', () =>
+    inObject(async (storage) => {
+      await migrate(storage, [schema, data, rebuild]);
+      expect(counts(storage)).toEqual(whole);
+      expectEnforced(storage);
+    }));
+
+  it('the same statements by hand delete them, which is what this is about', () =>
+    inObject(async (storage) => {
+      await migrate(storage, [schema, data]);
+      storage.transactionSync(() => {
+        for (const statement of rebuild.sql.split('--> statement-breakpoint')) storage.sql.exec(statement);
+      });
+      expect(counts(storage)).toEqual([100, 0, 0, 0]);
+    }));
+
+  it('leaves the old table and every child when it fails, and enforcement on', () =>
+    inObject(async (storage, ctx) => {
+      await migrate(storage, [schema, data]);
+      const error = await failure(migrate(storage, [schema, data, failing], ctx));
+      expect(error).toMatchObject({
+        code: 'MIGRATION_FAILED',
+        migration: '0002_rebuild',
+        cause: { code: 'UNIQUE_VIOLATION' },
+      });
+      expect(error.message).toContain('statement 7 of 7');
+      expect(isNew(storage)).toBe(false);
+      expect(counts(storage)).toEqual(whole);
+      expectEnforced(storage);
+      expect(ledger(storage)).toHaveLength(2);
+    }));
+
+  it.each([1, 2])(
+    'an abort at its sync number %i leaves the old or the new table whole, and enforcement on',
+    async (at) => {
+      const stub = freshStub();
+      await inObject((storage, ctx) => migrate(storage, [schema, data], ctx).then(() => {}), stub);
+      await inObject(async (storage, ctx) => {
+        let syncs = 0;
+        const sync = storage.sync.bind(storage);
+        storage.sync = async () => {
+          await sync();
+          // Foreign keys are off when the second one has come back.
+          if (++syncs === at) ctx.abort('between two steps of the rebuild');
+        };
+        await migrate(storage, [schema, data, rebuild], ctx);
+      }, stub).then(
+        () => expect.unreachable('the abort should have ended it'),
+        (error: unknown) => expect(String(error)).toContain('between two steps'),
+      );
+      await inObject(async (storage, ctx) => {
+        expectEnforced(storage);
+        expect(counts(storage)).toEqual(whole);
+        expect(isNew(storage)).toBe(at === 2);
+        expect((await migrate(storage, [schema, data, rebuild], ctx)).applied).toEqual(
+          at === 2 ? [] : ['0002_rebuild'],
+        );
+        expect(counts(storage)).toEqual(whole);
+        expectEnforced(storage);
+      }, env.OBJECTS.get(stub.id));
+    },
+  );
+
+  it('an eviction while foreign keys are off turns them on', async () => {
+    const stub = freshStub();
+    await inObject(async (storage) => {
+      await storage.sync();
+      storage.sql.exec('PRAGMA foreign_keys=OFF');
+      expect(value(storage, 'PRAGMA foreign_keys')).toBe(0);
+    }, stub);
+    await evictDurableObject(stub);
+    await inObject((storage) => expect(value(storage, 'PRAGMA foreign_keys')).toBe(1), stub);
+  });
+
+  it('rows that lose their parent fail it, naming tables and rows', () =>
+    inObject(async (storage) => {
+      await migrate(storage, [schema, data]);
+      const sql = rebuild.sql.replace('FROM `users`', 'FROM `users` WHERE id <> 5');
+      const error = await failure(migrate(storage, [schema, data, { id: 'lossy', sql }]));
+      expect(error).toMatchObject({ code: 'MIGRATION_FAILED', migration: 'lossy' });
+      expect(error.message).toContain('orders → users: 100 row(s) without parent, rowid 4,104,204,304,404');
+      expect(counts(storage)).toEqual(whole);
+      expectEnforced(storage);
+    }));
+
+  it('violations from before do not stop it, new ones beside them do', () =>
+    inObject(async (storage) => {
+      await migrate(storage, [schema, data]);
+      await storage.sync();
+      storage.sql.exec('PRAGMA foreign_keys=OFF');
+      storage.sql.exec('INSERT INTO orders VALUES (20000, 999)');
+      await storage.sync();
+      storage.sql.exec('PRAGMA foreign_keys=ON');
+      const sql = rebuild.sql.replace('FROM `users`', 'FROM `users` WHERE id <> 5');
+      const error = await failure(migrate(storage, [schema, data, { id: 'lossy', sql }]));
+      expect(error.message).toContain('orders → users: 100 row(s) without parent, rowid 4,104');
+      await migrate(storage, [schema, data, rebuild]);
+      expect(isNew(storage)).toBe(true);
+    }));
+
+  it('brings back the triggers of the table, and works beside triggers and views of others that mention it', () =>
+    inObject(async (storage) => {
+      const objects = {
+        id: '0001_objects',
+        sql: `CREATE TABLE log (what text);
+CREATE TRIGGER users_log AFTER INSERT ON users BEGIN INSERT INTO log VALUES (new.name); END;
+CREATE TRIGGER users_own AFTER INSERT ON users BEGIN INSERT INTO log VALUES ('old'); END;
+CREATE TRIGGER users_gone AFTER INSERT ON users BEGIN INSERT INTO log VALUES ('gone'); END;
+CREATE TRIGGER orders_ref AFTER INSERT ON orders BEGIN INSERT INTO log SELECT 'order of ' || name FROM users WHERE id = new.user; END;
+CREATE VIEW names AS SELECT name FROM users;`,
+      };
+      const own = `DROP TRIGGER users_gone;${rebuild.sql}
+CREATE TRIGGER users_own AFTER INSERT ON users BEGIN INSERT INTO log VALUES ('new'); END;`;
+      await migrate(storage, [schema, objects, { id: '0002', sql: own }]);
+      storage.sql.exec("INSERT INTO users VALUES (1, 'Ada'); INSERT INTO orders VALUES (1, 1)");
+      expect(rows(storage, 'SELECT what FROM log ORDER BY 1').flat()).toEqual(['Ada', 'new', 'order of Ada']);
+      expect(rows(storage, 'SELECT name FROM names')).toEqual([['Ada']]);
+      expect(value(storage, 'PRAGMA legacy_alter_table')).toBe(0);
+      expectEnforced(storage);
+    }));
+
+  it('keeps the rows of a table that refers to itself', () =>
+    inObject(async (storage) => {
+      const tree = {
+        id: '1',
+        sql: 'CREATE TABLE tree (id integer PRIMARY KEY, up integer REFERENCES tree(id) ON DELETE CASCADE); INSERT INTO tree VALUES (1, NULL), (2, 1), (3, 2)',
+      };
+      const change = {
+        id: '2',
+        sql: 'CREATE TABLE __new_tree (id integer PRIMARY KEY, up integer REFERENCES tree(id) ON DELETE CASCADE, x); INSERT INTO __new_tree SELECT id, up, 1 FROM tree; DROP TABLE tree; ALTER TABLE __new_tree RENAME TO tree;',
+      };
+      await migrate(storage, [tree, change]);
+      expect(value(storage, 'SELECT count(*) FROM tree')).toBe(3);
+      storage.sql.exec('DELETE FROM tree WHERE id = 1');
+      expect(value(storage, 'SELECT count(*) FROM tree')).toBe(0);
+    }));
+
+  it('a parent dropped for good while rows still refer to it fails, and goes with its children', () =>
+    inObject(async (storage) => {
+      await migrate(storage, [schema, data]);
+      const error = await failure(migrate(storage, [schema, data, { id: 'drop', sql: 'DROP TABLE users' }]));
+      expect(error.message).toContain(`orders → users: ${CHILDREN} row(s) without parent`);
+      expect(counts(storage)).toEqual(whole);
+      const sql = 'DROP TABLE users; DROP TABLE orders; DROP TABLE items; DROP TABLE notes;';
+      await migrate(storage, [schema, data, { id: 'drop', sql }]);
+      expect(tables(storage)).toEqual([]);
+      expect(value(storage, 'PRAGMA foreign_keys')).toBe(1);
+    }));
+
+  it('runs in a database that is being used: calls wait, and see the new table', () =>
+    inObject(async (storage, ctx) => {
+      const db = await DB('test', { storage, ctx, migrations: [schema, data] });
+      const running = db.migrate([schema, data, rebuild]);
+      const reads = Promise.all(
+        Array.from({ length: 20 }, () => db.query('SELECT count(*) AS n FROM notes')),
+      );
+      await running;
+      for (const { rows: found } of await reads) expect(found).toEqual([{ n: CHILDREN }]);
+    }));
+});
