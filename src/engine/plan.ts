@@ -94,7 +94,8 @@ export function factoryFor(plan: Plan, names: readonly string[]): RowFactory {
   for (let i = 0; same && i < names.length; i++) same = known[i] === names[i];
   if (!same) {
     plan.names = names;
-    plan.factory = rowFactory(names);
+    // Names from the runtime are not internalised strings, which makes literals with computed keys slow; keys are.
+    plan.factory = rowFactory(names.map((name) => Object.keys({ [name]: 0 })[0] as string));
   }
   return plan.factory;
 }

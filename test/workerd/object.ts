@@ -7,6 +7,9 @@ export function freshStub(): DurableObjectStub<TestObject> {
 }
 
 /** Runs `work` inside a new, empty object. */
-export function inObject<T>(work: (storage: DurableObjectStorage, ctx: DurableObjectState) => Promise<T> | T, stub = freshStub()): Promise<T> {
+export function inObject<T>(
+  work: (storage: DurableObjectStorage, ctx: DurableObjectState) => Promise<T> | T,
+  stub = freshStub(),
+): Promise<T> {
   return runInDurableObject(stub, (_instance, ctx) => work(ctx.storage, ctx)) as Promise<T>;
 }

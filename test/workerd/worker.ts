@@ -1,17 +1,47 @@
 import { DurableObject } from 'cloudflare:workers';
+import { type Database, DB } from '../../src/index.ts';
 
 export interface Env {
   OBJECTS: DurableObjectNamespace<TestObject>;
   OLD_OBJECTS: DurableObjectNamespace<KvObject>;
 }
 
-/** An empty object: tests work inside it with `runInDurableObject`. */
+/** Runs SQL that arrives by socket or call. Most tests only work inside an instance with `runInDurableObject`. */
 export class TestObject extends DurableObject<Env> {
-  /** Counts constructions in one instance's life, so that a test can see an eviction. */
-  readonly born = crypto.randomUUID();
+  /** New with every construction, so that a test can see an eviction. */
+  readonly born: string = crypto.randomUUID();
+  #db: Promise<Database> | undefined;
 
-  override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
-    socket.send(`echo ${message}`);
+  database(): Promise<Database> {
+    this.#db ??= DB('test', {
+      storage: this.ctx.storage,
+      ctx: this.ctx,
+      migrations: [
+        {
+          id: '0001_events',
+          sql: 'CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, body TEXT NOT NULL)',
+        },
+      ],
+    });
+    return this.#db;
+  }
+
+  /** Runs a statement after as many awaits as asked for. */
+  async slowly(sql: string, awaits: number): Promise<Record<string, number>[]> {
+    const db = await this.database();
+    for (let i = 0; i < awaits; i++) await scheduler.wait(1);
+    return (await db.query<Record<string, number>>(sql)).rows;
+  }
+
+  override fetch(): Response {
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.ctx.acceptWebSocket(server);
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  override async webSocketMessage(socket: WebSocket, sql: string): Promise<void> {
+    const { rows } = await (await this.database()).query(sql);
+    socket.send(JSON.stringify({ born: this.born, rows }));
   }
 }
 
