@@ -68,6 +68,27 @@ describe('the flights example', () => {
     };
     // Closing Juneau, the last step of the tour, took nine of its 20,000 flights along.
     expect(stats.result.rows.flights).toBe(19_991);
+
+    const airport = { iata: 'XYZ', name: 'New', country: 'USA', location: { latitude: 1, longitude: 2 } };
+    const load = async (rows: unknown, table = 'airports') => {
+      const response = await fetch(`${url}acme/load/${table}`, {
+        method: 'POST',
+        body: JSON.stringify(rows),
+      });
+      return { status: response.status, error: ((await response.json()) as { error?: string }).error };
+    };
+    expect(await load([airport])).toEqual({ status: 200 });
+    expect(await load([{ ...airport, iata: 'ZZZ' }, airport])).toEqual({
+      status: 409,
+      error: 'UNIQUE_VIOLATION',
+    });
+    expect(await load([airport], 'nothing')).toEqual({ status: 404, error: 'NOT_FOUND' });
+    expect(await load('XYZ')).toEqual({ status: 400, error: 'BAD_REQUEST' });
+    const flight = { origin: 'XYZ', destination: 'JFK', departsAt: 'soon', delay: 0, distance: 1 };
+    expect(await load([flight], 'flights')).toEqual({ status: 400, error: 'INVALID_PARAMETER' });
+    const after = (await (await fetch(`${url}acme/stats`)).json()) as { result: { rows: object } };
+    expect(after.result.rows).toMatchObject({ airports: 3377, routes: 2974 });
+
     child.kill('SIGTERM');
     expect((await exit).code).toBe(143);
     await expect(fetch(`${url}acme/stats`)).rejects.toThrow();

@@ -8,13 +8,17 @@ export interface Runtime {
   url: URL;
   /** Of wrangler and of the workerd that it runs. */
   versions: { wrangler: string; workerd: string };
-  /** Stops the runtime and deletes its databases. Safe to call twice. */
+  /** Stops the runtime. Safe to call twice. Its databases go when this process ends. */
   stop(): Promise<void>;
 }
 
 /** Boots the Worker of the root wrangler.toml on this machine, with empty databases in a temporary folder. */
 export async function boot(port: number): Promise<Runtime> {
   const folder = mkdtempSync(join(tmpdir(), 'dosql-flights-'));
+  // Not in stop(): on a signal, Miniflare kills the runtime and exits before any promise can settle.
+  process.once('exit', () =>
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 }),
+  );
   process.env['WRANGLER_SEND_METRICS'] = 'false';
   process.env['WRANGLER_WRITE_LOGS'] = 'false';
   // Miniflare asks the network for a plausible request.cf unless told not to.
@@ -28,8 +32,7 @@ export async function boot(port: number): Promise<Runtime> {
     dev.once('error', (event: { cause?: unknown }) => reject(event.cause ?? event));
   });
   let stopped: Promise<void> | undefined;
-  const stop = () =>
-    (stopped ??= dev.teardown().finally(() => rmSync(folder, { recursive: true, force: true })));
+  const stop = () => (stopped ??= dev.teardown());
   try {
     const starting = dev.startWorker({
       config: join(import.meta.dirname, '../../../wrangler.toml'),

@@ -8,6 +8,7 @@ import { airports, flights, routes, timings } from './schema.ts';
 import { traced } from './trace.ts';
 
 type Work = (db: Tenant) => PromiseLike<unknown>;
+type Loader = (db: Tenant, rows: never) => PromiseLike<unknown>;
 
 /**
  * GET /:tenant/stats, GET /:tenant/queries/:name, POST /:tenant/changes/:name, POST /:tenant/load/:table.
@@ -15,36 +16,36 @@ type Work = (db: Tenant) => PromiseLike<unknown>;
  */
 export async function respond(db: Tenant, request: Request): Promise<Response> {
   const work = await find(request);
-  if (!work) return Response.json({ error: 'There is nothing here.', ...menu }, { status: 404 });
+  if (work instanceof Response) return work;
   try {
     return Response.json(await traced(async () => work(db)));
   } catch (error) {
     // Drizzle wraps what the database says.
     const cause = (error as Error).cause ?? error;
     if (!isDosqlError(cause)) throw error;
-    return Response.json(
-      { error: cause.code, message: cause.message },
-      { status: cause.code.endsWith('_VIOLATION') ? 409 : 500 },
-    );
+    const status = cause.code.endsWith('_VIOLATION') ? 409 : cause.code === 'INVALID_PARAMETER' ? 400 : 500;
+    return Response.json({ error: cause.code, message: cause.message }, { status });
   }
 }
 
-async function find(request: Request): Promise<Work | undefined> {
+async function find(request: Request): Promise<Work | Response> {
   const [, , group, name = ''] = new URL(request.url).pathname.split('/');
-  switch (`${request.method} ${group}`) {
-    case 'GET stats':
-      return stats;
-    case 'GET queries':
-      return entry<Work>(queries, name);
-    case 'POST changes':
-      return entry<Work>(changes, name);
-    case 'POST load': {
-      const load = entry<(db: Tenant, rows: never) => Promise<void>>(loaders, name);
-      const rows = (await request.json()) as never;
-      return load && ((db) => load(db, rows));
-    }
+  const found = routing[`${request.method} ${group}`]?.(name);
+  if (!found) return Response.json({ error: 'NOT_FOUND', ...menu }, { status: 404 });
+  if (group !== 'load') return found as Work;
+  const rows: unknown = await request.json().catch(() => undefined);
+  if (Array.isArray(rows) && rows.length > 0 && rows.every((row) => row === Object(row))) {
+    return (db) => (found as Loader)(db, rows as never);
   }
+  return Response.json({ error: 'BAD_REQUEST', message: 'Send a JSON array of rows.' }, { status: 400 });
 }
+
+const routing: Readonly<Record<string, (name: string) => Work | Loader | undefined>> = {
+  'GET stats': () => stats,
+  'GET queries': (name) => entry<Work>(queries, name),
+  'POST changes': (name) => entry<Work>(changes, name),
+  'POST load': (name) => entry<Loader>(loaders, name),
+};
 
 function entry<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
