@@ -54,6 +54,24 @@ function expectEnforced(storage: DurableObjectStorage): void {
   );
 }
 
+function abortAtSync(storage: DurableObjectStorage, at: number, abort: () => void): void {
+  let syncs = 0;
+  const sync = storage.sync.bind(storage);
+  storage.sync = async () => {
+    await sync();
+    if (++syncs === at) abort();
+  };
+}
+
+function abortAtDrop({ sql }: DurableObjectStorage, abort: () => void): void {
+  const exec = sql.exec.bind(sql);
+  sql.exec = ((text: string, ...values: unknown[]) => {
+    const cursor = exec(text, ...values);
+    if (/DROP TABLE `users`/.test(text)) abort();
+    return cursor;
+  }) as typeof sql.exec;
+}
+
 describe('rebuilding a table that others refer to', () => {
   it.each([
     ['with the pragmas of drizzle-kit', rebuild],
@@ -102,36 +120,32 @@ describe('rebuilding a table that others refer to', () => {
       expect(ledger(storage)).toHaveLength(2);
     }));
 
-  it.each([1, 2])(
-    'an abort at its sync number %i leaves the old or the new table whole, and enforcement on',
-    async (at) => {
-      const stub = freshStub();
-      await inObject((storage, ctx) => migrate(storage, [schema, data], ctx).then(() => {}), stub);
-      await inObject(async (storage, ctx) => {
-        let syncs = 0;
-        const sync = storage.sync.bind(storage);
-        storage.sync = async () => {
-          await sync();
-          // Foreign keys are off when the second one has come back.
-          if (++syncs === at) ctx.abort('between two steps of the rebuild');
-        };
+  /** Each wraps a storage so that the object is aborted at one step of the rebuild; whether the new table is then there. */
+  const steps: [string, boolean, (storage: DurableObjectStorage, abort: () => void) => void][] = [
+    ['before foreign keys are off', false, (storage, abort) => abortAtSync(storage, 1, abort)],
+    ['in the middle of its statements', false, abortAtDrop],
+    ['before foreign keys are on again', true, (storage, abort) => abortAtSync(storage, 2, abort)],
+  ];
+
+  it.each(steps)('an abort %s leaves one of the tables whole, and enforcement on', async (_, done, arm) => {
+    const stub = freshStub();
+    await inObject((storage, ctx) => migrate(storage, [schema, data], ctx).then(() => {}), stub);
+    await expect(
+      inObject(async (storage, ctx) => {
+        arm(storage, () => ctx.abort('in the middle of a rebuild'));
         await migrate(storage, [schema, data, rebuild], ctx);
-      }, stub).then(
-        () => expect.unreachable('the abort should have ended it'),
-        (error: unknown) => expect(String(error)).toContain('between two steps'),
-      );
-      await inObject(async (storage, ctx) => {
-        expectEnforced(storage);
-        expect(counts(storage)).toEqual(whole);
-        expect(isNew(storage)).toBe(at === 2);
-        expect((await migrate(storage, [schema, data, rebuild], ctx)).applied).toEqual(
-          at === 2 ? [] : ['0002_rebuild'],
-        );
-        expect(counts(storage)).toEqual(whole);
-        expectEnforced(storage);
-      }, env.OBJECTS.get(stub.id));
-    },
-  );
+      }, stub),
+    ).rejects.toThrow('in the middle of a rebuild');
+    await inObject(async (storage, ctx) => {
+      expectEnforced(storage);
+      expect(counts(storage)).toEqual(whole);
+      expect(isNew(storage)).toBe(done);
+      const { applied } = await migrate(storage, [schema, data, rebuild], ctx);
+      expect(applied).toEqual(done ? [] : ['0002_rebuild']);
+      expect(counts(storage)).toEqual(whole);
+      expectEnforced(storage);
+    }, env.OBJECTS.get(stub.id));
+  });
 
   it('an eviction while foreign keys are off turns them on', async () => {
     const stub = freshStub();
