@@ -21,6 +21,12 @@ export type Adaptation =
       readonly deferForeignKeys: boolean;
       /** Returns no row, but the statement's own column names: those of the run differ where names repeat. */
       readonly columns?: Run;
+      /**
+       * A nested UNION, EXCEPT or INTERSECT begins with an expression, which has no collation: in the original a later
+       * term would give it, in the nested text not. So this is exact only while no table declares a COLLATE other than
+       * BINARY (the statement itself writes none).
+       */
+      readonly needsBinary: boolean;
     }
   | { readonly limit: Limit };
 
@@ -47,18 +53,20 @@ export function adapt(statement: Statement, values: readonly SqlValue[]): Adapta
   const t = tokenize(sql);
   if (statement.kind === 'write' && compoundTerms <= MAX_COMPOUND_TERMS) {
     const runs = splitRows(sql, t, values, MAX_PARAMETERS, MAX_SQL_BYTES);
-    if (runs) return { runs, deferForeignKeys: runs.length > 1 };
+    if (runs) return { runs, deferForeignKeys: runs.length > 1, needsBinary: false };
   }
   let edits: readonly Edit[] = [];
   let columns: Run | undefined;
+  let needsBinary = false;
   const parameters = statement.parameters;
   if (compoundTerms > MAX_COMPOUND_TERMS) {
     // A stored view or trigger would keep the nested text.
     const nesting = statement.kind === 'ddl' ? undefined : nestCompounds(statement, t, MAX_COMPOUND_TERMS);
-    if (!nesting) {
+    if (!nesting || (nesting.needsBinary && /\bcollate\b/i.test(sql))) {
       return { limit: { name: 'compound SELECT terms', limit: MAX_COMPOUND_TERMS, actual: compoundTerms } };
     }
     edits = nesting.edits;
+    needsBinary = nesting.needsBinary;
     const end = nesting.firstTerm;
     if (end !== undefined && statement.verb === 'SELECT') {
       // The opening of the outermost compound is the last edit; those inside the first term come before.
@@ -71,7 +79,7 @@ export function adapt(statement: Statement, values: readonly SqlValue[]): Adapta
   }
   const run = bind(sql, t, edits, parameters, values);
   if ('limit' in run) return run;
-  return { runs: [run], deferForeignKeys: false, ...(columns && { columns }) };
+  return { runs: [run], deferForeignKeys: false, needsBinary, ...(columns && { columns }) };
 }
 
 /** Where the new text needs a value: a parameter that stays, or the JSON of a list. */

@@ -8,6 +8,8 @@ export interface Nesting {
   readonly edits: readonly Edit[];
   /** End of the first term of the outermost compound, when that one is nested and its first term is a SELECT. */
   readonly firstTerm?: number;
+  /** Exact only while no column that the terms read has a COLLATE: see {@link Adaptation}. */
+  readonly needsBinary: boolean;
 }
 
 /**
@@ -19,6 +21,7 @@ export function nestCompounds(statement: Statement, t: readonly number[], max: n
   const { sql } = statement;
   const edits: Edit[] = [];
   let firstTerm: number | undefined;
+  let needsBinary = false;
   /** Per open parenthesis: its token, the first token of its SELECT, its set operators, its ORDER BY. */
   const frames: { open: number; first: number; operators: number[]; order: number }[] = [];
   const fresh = (open: number) => frames.push({ open, first: -1, operators: [], order: -1 });
@@ -36,6 +39,11 @@ export function nestCompounds(statement: Statement, t: readonly number[], max: n
     ) {
       return false;
     }
+    // UNION ALL compares nothing.
+    const compares = operators.some(
+      (i) => t[i] !== Token.UNION || !/^all$/i.test(sql.slice(t[i + 4], t[i + 5])),
+    );
+    if (compares && !plainColumns(first)) needsBinary = true;
     let opening = '';
     for (let k = max - 1; k < operators.length; k += max - 1) {
       opening += 'SELECT * FROM (';
@@ -59,6 +67,19 @@ export function nestCompounds(statement: Statement, t: readonly number[], max: n
       i -= 3;
     }
     return foldName(unquoteIdentifier(sql.slice(t[i + 1], t[i + 2])));
+  };
+
+  /** A column of a table has a collation, which nesting keeps; an expression leaves it to the later terms. */
+  const plainColumns = (first: number): boolean => {
+    let i = first;
+    if (t[i] !== Token.SELECT) return false;
+    do {
+      i += t[i + 3] === Token.DISTINCT ? 6 : 3;
+      while (isName(t[i]!) && t[i + 3] === Token.DOT) i += 6;
+      if (t[i] === Token.STRING || (!isName(t[i]!) && t[i] !== Token.STAR)) return false;
+      i += t[i + 3] === Token.AS ? 9 : isName(t[i + 3]!) ? 6 : 3;
+    } while (t[i] === Token.COMMA);
+    return t[i] === Token.FROM;
   };
 
   /** Expressions are matched against the text of each term, which nesting hides; numbers and names survive. */
@@ -97,5 +118,5 @@ export function nestCompounds(statement: Statement, t: readonly number[], max: n
     }
   }
   while (frames.length) if (!close(i)) return;
-  return firstTerm === undefined ? { edits } : { edits, firstTerm };
+  return { edits, needsBinary, ...(firstTerm !== undefined && { firstTerm }) };
 }

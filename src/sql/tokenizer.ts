@@ -88,8 +88,10 @@ export function tokenize(text: string): number[] {
       token = Token.PARAMETER;
     } else if (c === 35 || c === 36 || c === 58 || c === 64) {
       const end = match(parameter, sql, at);
+      // `#1` is a register of SQLite's own.
+      const register = c === 35 && classes[next] === DIGIT;
       token =
-        end < 0 || c === 35 || sql.charCodeAt(end) === Token.LEFT_PAREN ? Token.ILLEGAL : Token.PARAMETER;
+        end < 0 || register || sql.charCodeAt(end) === Token.LEFT_PAREN ? Token.ILLEGAL : Token.PARAMETER;
       if (end > 0) at = end;
     } else if (c === Token.EQUALS) {
       if (next === Token.EQUALS) at++;
