@@ -1,12 +1,13 @@
 /**
- * A first-in, first-out queue in front of one connection. While an exclusive task runs, everything else waits;
- * shared work runs synchronously when its turn comes, so that no microtask can slip it into somebody's transaction.
+ * A first-in, first-out lock in front of one connection. It passes from holder to waiter without being free in
+ * between, so no microtask can slip into somebody's transaction; and waiters go on after an `await` of their own, which
+ * keeps the caller's AsyncLocalStorage context.
  */
 export class Lock {
   #busy = false;
   readonly #queue: (() => void)[] = [];
 
-  /** True while an exclusive task runs or others wait. */
+  /** True while the lock is held. */
   get busy(): boolean {
     return this.#busy;
   }
@@ -16,37 +17,21 @@ export class Lock {
     return this.#queue.length;
   }
 
-  /** Runs `work` synchronously when its turn comes. */
-  shared<T>(work: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const run = () => {
-        try {
-          resolve(work());
-        } catch (error) {
-          reject(error);
-        }
-      };
-      if (this.#busy) this.#queue.push(run);
-      else run();
-    });
+  /** Runs `task` alone, at once when the lock is free; it is released when the task has settled. */
+  async exclusive<T>(task: () => T | Promise<T>): Promise<T> {
+    if (this.#busy) await new Promise<void>((resolve) => this.#queue.push(resolve));
+    this.#busy = true;
+    try {
+      return await task();
+    } finally {
+      const next = this.#queue.shift();
+      if (next) next();
+      else this.#busy = false;
+    }
   }
 
-  /** Runs `task` alone; the lock is released when its promise settles. */
-  exclusive<T>(task: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const run = () => {
-        this.#busy = true;
-        task()
-          .then(resolve, reject)
-          .finally(() => this.#release());
-      };
-      if (this.#busy) this.#queue.push(run);
-      else run();
-    });
-  }
-
-  #release(): void {
-    this.#busy = false;
-    while (!this.#busy && this.#queue.length > 0) (this.#queue.shift() as () => void)();
+  /** Runs synchronous work, at once when the lock is free, else when its turn comes. */
+  async shared<T>(work: () => T): Promise<T> {
+    return this.#busy ? this.exclusive(work) : work();
   }
 }

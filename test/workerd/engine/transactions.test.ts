@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
 import { DB, type Transaction } from '../../../src/index.ts';
 import { inObject } from '../object.ts';
@@ -208,6 +209,27 @@ describe('asynchronous transactions', () => {
       await loop;
       expect(runs).toBeLessThan(500);
       expect(await ids()).toEqual([1]);
+    }));
+
+  it("keep the caller's AsyncLocalStorage context, also after waiting for their turn", () =>
+    inObject(async (storage) => {
+      const { db } = await opened(storage);
+      const request = new AsyncLocalStorage<string>();
+      const seen: unknown[] = [];
+      const work = (name: string) =>
+        request.run(name, async () => {
+          await db.transaction(async (tx) => {
+            await scheduler.wait(1);
+            seen.push([name, request.getStore()]);
+            await tx.query('SELECT 1');
+            seen.push([name, request.getStore()]);
+          });
+          await db.query('SELECT 1');
+          seen.push([name, request.getStore()]);
+        });
+      await Promise.all(['a', 'b', 'c'].map(work));
+      expect(seen).toHaveLength(9);
+      for (const [name, store] of seen as [string, string][]) expect(store).toBe(name);
     }));
 
   it('wait for nested work that nobody awaited', () =>
