@@ -1,5 +1,6 @@
+import { DosqlError } from '../errors/index.ts';
 import { byId, fromJournal } from './journal.ts';
-import type { Migration } from './types.ts';
+import type { Journal, Migration } from './types.ts';
 
 /** The part of node:fs that is read: the Worker's bundle at run time, the disk in the `dosql` command. */
 export interface FileSystem {
@@ -11,7 +12,7 @@ export interface FileSystem {
 /**
  * The migrations of a folder: `001_name.sql` files, drizzle-kit 0.3x (`0000_name.sql` and `meta/_journal.json`) or 1.0
  * (`<timestamp>_name/migration.sql`). A file that the journal names and that is missing has no `sql`.
- * @throws what `fs` throws when the folder does not exist
+ * @throws MIGRATION_INVALID for a broken journal, and what `fs` throws when the folder does not exist
  */
 export function readFolder(fs: FileSystem, folder: string): Partial<Migration>[] {
   const read = (file: string) => {
@@ -20,7 +21,7 @@ export function readFolder(fs: FileSystem, folder: string): Partial<Migration>[]
   };
   const names = fs.readdirSync(folder);
   const journal = read('meta/_journal.json');
-  if (journal) return fromJournal(JSON.parse(journal), ({ tag }) => read(`${tag}.sql`));
+  if (journal) return fromJournal(parseJournal(journal), ({ tag }) => read(`${tag}.sql`));
   const found: Migration[] = [];
   for (const name of names) {
     const flat = name.endsWith('.sql');
@@ -28,4 +29,14 @@ export function readFolder(fs: FileSystem, folder: string): Partial<Migration>[]
     if (sql !== undefined) found.push({ id: flat ? name.slice(0, -4) : name, sql });
   }
   return found.sort(byId);
+}
+
+function parseJournal(text: string): Journal {
+  try {
+    const journal = JSON.parse(text);
+    if (Array.isArray(journal.entries)) return journal;
+  } catch {
+    // Reported below.
+  }
+  throw new DosqlError('MIGRATION_INVALID', 'meta/_journal.json is no journal of drizzle-kit.');
 }

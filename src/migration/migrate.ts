@@ -87,11 +87,9 @@ async function applyPending(
   for (const script of scripts) {
     const { id, when, hash } = script.migration;
     const at = list.indexOf(script.migration);
-    // Without a time of its own, a migration is as old as the next one that was applied.
-    const next = positions.filter((position) => position > at).sort((a, b) => a - b)[0];
-    const created =
-      when ??
-      (next === undefined ? Math.max(Date.now(), youngest + 1) : rows[positions.indexOf(next)]!.created);
+    // Without a time of its own, a migration is as old as those behind it that were applied before.
+    const later = Math.min(...rows.filter((_, i) => positions[i]! > at).map((row) => row.created));
+    const created = when ?? (later < Infinity ? later : Math.max(Date.now(), youngest + 1));
     youngest = Math.max(youngest, created);
     const rebuild = needsRebuild(engine, script);
     const apply = () =>

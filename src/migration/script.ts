@@ -36,22 +36,11 @@ export function runScript(engine: Engine, script: Script, rebuild: boolean): voi
   const before = check ? findViolations(engine) : undefined;
   const lost: unknown[][] = [];
   script.plans.forEach((plan, i) => {
-    const { verb, tables } = plan.statement;
     if (isForeignKeys(plan)) return;
     try {
-      if (verb === 'DROP' && tables[0]) lost.push(...triggersOf(engine, tables[0].name));
-      try {
-        engine.all(plan, [], 'number');
-      } catch (error) {
-        // Renaming the new table looks into triggers and views of others, which still mention the dropped one.
-        if (verb !== 'ALTER' || !/error in (trigger|view)/.test(String(error))) throw error;
-        engine.sql.exec('PRAGMA legacy_alter_table=1');
-        try {
-          engine.all(plan, [], 'number');
-        } finally {
-          engine.sql.exec('PRAGMA legacy_alter_table=0');
-        }
-      }
+      const dropped = droppedTable(plan);
+      if (dropped) lost.push(...triggersOf(engine, dropped));
+      runStatement(engine, plan);
     } catch (error) {
       throw failed(script, (error as Error).message, error, i);
     }
@@ -63,53 +52,67 @@ export function runScript(engine: Engine, script: Script, rebuild: boolean): voi
   if (found) throw failed(script, `FOREIGN KEY constraint failed: ${found}`);
 }
 
+function runStatement(engine: Engine, plan: Plan): void {
+  const run = () => engine.all(plan, [], 'number');
+  try {
+    run();
+  } catch (error) {
+    // Renaming the new table looks into triggers and views of others, which still mention the dropped one.
+    if (!/error in (trigger|view)/.test((error as Error).message)) throw error;
+    const legacy = (on: 0 | 1) => engine.sql.exec(`PRAGMA legacy_alter_table=${on}`);
+    legacy(1);
+    try {
+      run();
+    } finally {
+      legacy(0);
+    }
+  }
+}
+
 /** `PRAGMA foreign_keys = …`: the engine's business, not the script's. */
 function isForeignKeys({ statement: { pragma } }: Plan): boolean {
   return pragma?.name === 'foreign_keys' && pragma.assigns;
 }
 
+function droppedTable({ statement: { verb, tables } }: Plan): string | undefined {
+  return verb === 'DROP' ? tables[0]?.name : undefined;
+}
+
 /** True when dropping a table could delete the rows that refer to it: SQLite deletes a table's rows before it drops it. */
 export function needsRebuild({ sql }: Engine, { migration, plans }: Script): boolean {
   return plans.some((plan) => {
-    const { verb, tables } = plan.statement;
-    if (verb !== 'DROP' || !tables[0]) return isForeignKeys(plan);
-    return (
-      /\breferences\b/i.test(migration.sql) ||
-      drain(
-        sql.exec(
-          `SELECT 1 FROM sqlite_master m,pragma_foreign_key_list(m.name) f WHERE m.type='table' AND f."table"=? COLLATE NOCASE LIMIT 1`,
-          tables[0].name,
-        ),
-      ).length > 0
-    );
+    const dropped = droppedTable(plan);
+    return dropped
+      ? /\breferences\b/i.test(migration.sql) ||
+          drain(
+            sql.exec(
+              `SELECT 1 FROM sqlite_master m,pragma_foreign_key_list(m.name) f WHERE m.type='table' AND f."table"=? COLLATE NOCASE LIMIT 1`,
+              dropped,
+            ),
+          ).length > 0
+      : isForeignKeys(plan);
   });
 }
 
-/** Name and text of the triggers that go with a table. Those of extensions are left to them. */
+/** Name and text of the triggers that go with a table. */
 function triggersOf({ sql }: Engine, table: string): unknown[][] {
   return drain(
-    sql.exec(
-      `SELECT name,sql,tbl_name FROM sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE AND name NOT LIKE '\\_dosql\\_%' ESCAPE '\\'`,
-      table,
-    ),
+    sql.exec(`SELECT name,sql FROM sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE`, table),
   );
 }
 
 /** DROP TABLE takes the table's triggers along; those that the migration says nothing about come back with the table. */
 function restoreTriggers(engine: Engine, script: Script, lost: readonly unknown[][]): void {
-  for (const [name, text, table] of lost) {
-    const [[trigger, tables]] = drain(
-      engine.sql.exec(
-        `SELECT sum(name=?1 COLLATE NOCASE),sum(name=?2 COLLATE NOCASE AND type<>'trigger') FROM sqlite_master`,
-        name,
-        table,
-      ),
-    ) as [[number, number]];
-    if (trigger || !tables) continue;
+  for (const [name, text] of lost as string[][]) {
+    // Extensions look after theirs themselves.
+    if (name!.startsWith('_dosql_')) continue;
     try {
-      engine.all(engine.plan(text as string), [], 'number');
+      engine.all(makePlan(text!, []), [], 'number');
     } catch (error) {
-      throw failed(script, `its trigger "${name}" cannot be made again: ${(error as Error).message}`, error);
+      const { message } = error as Error;
+      // The migration made it again, or its table is gone for good.
+      if (!/already exists|no such table/.test(message))
+        throw failed(script, `its trigger "${name}" cannot be made again: ${message}`, error);
     }
   }
 }

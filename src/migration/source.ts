@@ -60,7 +60,7 @@ async function readBundle(folder: string): Promise<Partial<Migration>[]> {
     const found = readFolder(await import(/* @vite-ignore */ specifier), `/bundle/${path}`);
     if (found.length > 0) return found;
   } catch (error) {
-    if (error instanceof SyntaxError) throw invalid(`${path}/meta/_journal.json: ${error.message}.`);
+    if (error instanceof DosqlError) throw error;
     cause = error;
   }
   throw new DosqlError(
