@@ -55,11 +55,11 @@ async function main(): Promise<void> {
 
   heading('The first request migrates the tenant');
   const first = await acme.get<Stats>('stats');
-  const tags = migrations.journal.entries.map(({ tag }) => tag);
+  const ids = migrations.map(({ id }) => id);
   for (const name of first.result.migrations) console.log(`  ${name}`);
   check(
-    isDeepStrictEqual(first.result.migrations, tags),
-    `${tags.length} migrations applied, ${first.ms.toFixed(0)} ms`,
+    isDeepStrictEqual(first.result.migrations, ids),
+    `${ids.length} migrations applied, ${first.ms.toFixed(0)} ms`,
   );
 
   heading('Loading through Drizzle');

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,6 +46,22 @@ function start(...args: string[]) {
 }
 
 describe('the flights example', () => {
+  test('ships the migrations that drizzle-kit wrote', () => {
+    const check = [
+      'bundle',
+      'examples/flights/drizzle',
+      '--out',
+      'examples/flights/src/migrations.ts',
+      '--check',
+    ];
+    const { status, stdout } = spawnSync(process.execPath, ['cli/main.ts', ...check], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    expect(stdout).toContain('3 migrations, up to date');
+    expect(status).toBe(0);
+  });
+
   test('runs its whole tour, every check holds, and leaves nothing behind', async () => {
     const { code, output } = await start('--once').exit;
     expect(output).toContain('✓ 3 migrations applied');
