@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -8,10 +8,8 @@ import { defineConfig } from 'vitest/config';
 const { cloudflareTest } =
   process.env['LANE'] === 'old' ? await import('@cloudflare/vitest-pool-workers') : await import('@cloudflare/vitest-plugin');
 
-const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-
 export default defineConfig({
-  plugins: [cloudflareTest({ wrangler: { configPath: at('./test/workerd/wrangler.toml') } })],
+  plugins: [cloudflareTest({ wrangler: { configPath: join(import.meta.dirname, 'test/workerd/wrangler.toml') } })],
   define: { 'process.env.DOSQL_RUNS': JSON.stringify(process.env['DOSQL_RUNS'] ?? '1') },
   test: {
     include: ['test/workerd/**/*.test.ts'],

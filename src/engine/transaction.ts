@@ -132,7 +132,7 @@ async function inStorage<T>(
   try {
     return await engine.storage.transaction(async () => {
       engine.depth++;
-      let timer = 0;
+      let timer: ReturnType<typeof setTimeout> | undefined;
       try {
         const late = new Promise<never>((_, reject) => {
           // A last resort: it fires only while no earlier timer of the object is held back by this very transaction.
@@ -152,7 +152,7 @@ async function inStorage<T>(
         failure = { error };
         throw error;
       } finally {
-        clearTimeout(timer);
+        clearTimeout(timer as Parameters<typeof clearTimeout>[0]);
         scope.closed = true;
         engine.depth--;
       }
