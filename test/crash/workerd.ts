@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '../..');
+
+/** The runtime that a tool depends on; LANE=old is the one with SQLite 3.47. */
+const tool = process.env['LANE'] === 'old' ? '@cloudflare/vitest-pool-workers' : 'wrangler';
+const folder = dirname(
+  createRequire(join(root, 'node_modules', tool, 'package.json')).resolve('workerd/package.json'),
+);
+
+/** A Worker on disk with its own storage: a plain workerd, which can be killed and started again. */
+export class Workerd {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'dosql-crash-'));
+  #process: ChildProcess | undefined;
+  #port = 0;
+  #ended: Promise<unknown> = Promise.resolve();
+
+  /** Called with every line that the Worker logs. */
+  onLine: (line: string) => void = () => {};
+
+  /** Builds `entry`, whose `Subject` is a Durable Object class; `texts` become modules of text. */
+  static async create(entry: string, texts: Readonly<Record<string, string>> = {}): Promise<Workerd> {
+    const workerd = new Workerd();
+    await build({
+      absWorkingDir: root,
+      entryPoints: [entry],
+      outfile: join(workerd.#folder, 'worker.js'),
+      bundle: true,
+      format: 'esm',
+      target: 'es2022',
+      external: ['node:*', 'cloudflare:*'],
+    });
+    mkdirSync(join(workerd.#folder, 'disk'));
+    writeFileSync(join(workerd.#folder, 'config.capnp'), configuration(texts));
+    return workerd;
+  }
+
+  async start(): Promise<void> {
+    const child = spawn(join(folder, 'bin/workerd'), ['serve', 'config.capnp', '--control-fd=3'], {
+      cwd: this.#folder,
+      stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+    });
+    this.#process = child;
+    this.#ended = new Promise((resolve) => child.once('exit', resolve));
+    onLines(child.stdout as Readable, (line) => this.onLine(line));
+    this.#port = await new Promise<number>((resolve, reject) => {
+      child.once('exit', (code) => reject(new Error(`workerd ended with status ${code} before it listened`)));
+      onLines(child.stdio[3] as Readable, (line) => {
+        const event = JSON.parse(line);
+        if (event.event === 'listen') resolve(event.port);
+      });
+    });
+  }
+
+  /** Sends a request and returns its JSON. */
+  async request<T>(path: string): Promise<T> {
+    const response = await fetch(`http://127.0.0.1:${this.#port}${path}`);
+    if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+
+  /** Ends the runtime as a power switch would: nothing of it gets to run again. */
+  async kill(): Promise<void> {
+    this.#process?.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  async dispose(): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+function onLines(stream: Readable, handle: (line: string) => void): void {
+  let text = '';
+  stream.on('data', (chunk) => {
+    text += chunk;
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+      handle(text.slice(0, end));
+      text = text.slice(end + 1);
+    }
+  });
+}
+
+function configuration(texts: Readonly<Record<string, string>>): string {
+  const modules = Object.entries(texts).map(
+    ([name, text]) => `    (name = ${JSON.stringify(name)}, text = ${JSON.stringify(text)}),`,
+  );
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "disk", disk = (path = "disk", writable = true)),
+    (name = "worker", worker = .worker),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "worker")],
+);
+const worker :Workerd.Worker = (
+  modules = [
+    (name = "worker.js", esModule = embed "worker.js"),
+${modules.join('\n')}
+  ],
+  compatibilityDate = "2026-01-01",
+  compatibilityFlags = ["nodejs_compat"],
+  durableObjectNamespaces = [(className = "Subject", uniqueKey = "subject", enableSql = true)],
+  durableObjectStorage = (localDisk = "disk"),
+  bindings = [(name = "SUBJECTS", durableObjectNamespace = "Subject")],
+);
+`;
+}
