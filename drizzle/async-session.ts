@@ -5,7 +5,7 @@ import type { TablesRelationalConfig } from 'drizzle-orm/relations';
 import { SQLiteTransaction } from 'drizzle-orm/sqlite-core/session';
 import { enter } from '../src/engine/scope.ts';
 import { runTransaction } from '../src/engine/transaction.ts';
-import { attach } from './attach.ts';
+import { attach, entryPoints } from './attach.ts';
 import type { Connection, Handle } from './connection.ts';
 import { type Form, type Metadata, type Method, type Placeholders, Query } from './query.ts';
 import type { DrizzleRunResult } from './result.ts';
@@ -54,16 +54,17 @@ export class AsyncQuery extends Query {
     if (!cache || !this.metadata) return enter(scope, () => work.call(this, placeholders));
     const { sql } = this.form;
     const key = this.bind(placeholders).map(keyPart);
-    if (work !== this.allNow && work !== this.getNow) {
+    const first = work === this.getNow;
+    if (!first && work !== this.allNow) {
       return this.queryWithCache(sql, key, () => enter(scope, () => work.call(this, placeholders)));
     }
     // Rows are cached as they come: a cache that keeps JSON would lose what decoding makes of them.
-    const text = work === this.getNow ? (this.form.first ?? sql) : sql;
-    const rows = await this.queryWithCache(text, key, () =>
-      enter(scope, () => this.fetch(text, placeholders)),
+    const form = (first && this.form.first) || this.form;
+    const rows = await this.queryWithCache(form.sql, key, () =>
+      enter(scope, () => this.fetch(form, placeholders)),
     );
     const all = this.mapAll(rows.map((row) => row.slice())) as unknown[];
-    return work === this.getNow ? all[0] : all;
+    return first ? all[0] : all;
   }
 
   failed(error: unknown, placeholders?: Placeholders): DrizzleQueryError {
@@ -167,6 +168,10 @@ export class AsyncTransaction<
   TFullSchema extends Record<string, unknown> = Record<string, unknown>,
   TSchema extends TablesRelationalConfig = TablesRelationalConfig,
 > extends SQLiteTransaction<'async', DrizzleRunResult, TFullSchema, TSchema> {
+  static {
+    Object.assign(this.prototype, entryPoints);
+  }
+
   static override readonly [entityKind]: string = 'DosqlTransaction';
 
   /** @internal */

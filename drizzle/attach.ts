@@ -1,4 +1,12 @@
-import { RelationalQueryBuilder } from 'drizzle-orm/sqlite-core/query-builders/query';
+import { SQLiteDeleteBase } from 'drizzle-orm/sqlite-core/query-builders/delete';
+import { SQLiteInsertBase, SQLiteInsertBuilder } from 'drizzle-orm/sqlite-core/query-builders/insert';
+import { SQLiteSelectBuilder } from 'drizzle-orm/sqlite-core/query-builders/select';
+import { SQLiteUpdateBuilder } from 'drizzle-orm/sqlite-core/query-builders/update';
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core/table';
+import { DosqlError } from '../src/errors/index.ts';
+import { adopt, prepareDelete, prepareSelect, prepareUpdate } from './builders.ts';
+import { insertSql, prepareInsert } from './insert.ts';
+import { RelationalQueries } from './relational.ts';
 import type { Schema, Session } from './session.ts';
 
 const SESSION = Symbol('session');
@@ -39,7 +47,7 @@ function prototypeOf(schema: Schema): object {
 }
 
 function builder({ fullSchema, schema, tableNamesMap }: Schema, name: string, session: Session): object {
-  return new RelationalQueryBuilder(
+  return new RelationalQueries(
     session.kind,
     fullSchema,
     schema,
@@ -49,4 +57,56 @@ function builder({ fullSchema, schema, tableNamesMap }: Schema, name: string, se
     session.options.dialect as never,
     session as never,
   );
+}
+
+class SelectFrom extends SQLiteSelectBuilder<never, never, never> {
+  override from(source: never): never {
+    return adopt(super.from(source), prepareSelect) as never;
+  }
+}
+
+class UpdateSet extends SQLiteUpdateBuilder<never, never, never> {
+  override set(values: never): never {
+    return adopt(super.set(values), prepareUpdate) as never;
+  }
+}
+
+class InsertInto extends SQLiteInsertBuilder<SQLiteTable, never, never> {
+  override values(given: never): never {
+    const { table, session, dialect } = this as unknown as {
+      table: SQLiteTable;
+      session: never;
+      dialect: never;
+    };
+    const rows: object[] = Array.isArray(given) ? given : [given];
+    if (rows.length === 0)
+      throw new DosqlError('INVALID_ARGUMENT', 'values() must be called with at least one value');
+    const insert = adopt(new SQLiteInsertBase(table, [] as never, session, dialect), prepareInsert);
+    // Copies, as drizzle makes them: the caller may go on with the same object.
+    return Object.assign(insert, { rows: rows.map((row) => ({ ...row })), getSQL: insertSql }) as never;
+  }
+}
+
+/** The ways into the builders, for a database and for a transaction: each builder leads to our `_prepare`. */
+export const entryPoints = {
+  select(this: Entered, fields: never) {
+    return new SelectFrom({ fields, session: this.session, dialect: this.dialect });
+  },
+  selectDistinct(this: Entered, fields: never) {
+    return new SelectFrom({ fields, session: this.session, dialect: this.dialect, distinct: true });
+  },
+  update(this: Entered, table: never) {
+    return new UpdateSet(table, this.session, this.dialect);
+  },
+  insert(this: Entered, table: SQLiteTable) {
+    return new InsertInto(table, this.session, this.dialect);
+  },
+  delete(this: Entered, table: never) {
+    return adopt(new SQLiteDeleteBase(table, this.session, this.dialect), prepareDelete);
+  },
+};
+
+interface Entered {
+  readonly session: never;
+  readonly dialect: never;
 }

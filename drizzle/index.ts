@@ -4,7 +4,7 @@ import { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core/db';
 import type { DrizzleConfig } from 'drizzle-orm/utils';
 import type { Database } from '../src/engine/database.ts';
 import { AsyncSession, type Batchable } from './async-session.ts';
-import { attach } from './attach.ts';
+import { attach, entryPoints } from './attach.ts';
 import { type Client, Connection, type LazyClient } from './connection.ts';
 import type { DrizzleRunResult } from './result.ts';
 import { optionsOf } from './session.ts';
@@ -17,6 +17,10 @@ export type { DrizzleRunResult } from './result.ts';
 export class DrizzleDosqlDatabase<
   TSchema extends Record<string, unknown> = Record<string, never>,
 > extends BaseSQLiteDatabase<'async', DrizzleRunResult, TSchema> {
+  static {
+    Object.assign(this.prototype, entryPoints);
+  }
+
   static override readonly [entityKind]: string = 'DrizzleDosqlDatabase';
   readonly #session: AsyncSession;
 

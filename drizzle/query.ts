@@ -3,9 +3,11 @@ import type { WithCacheConfig } from 'drizzle-orm/cache/core/types';
 import { entityKind, is } from 'drizzle-orm/entity';
 import { Param, Placeholder } from 'drizzle-orm/sql/sql';
 import { type PreparedQueryConfig, SQLitePreparedQuery } from 'drizzle-orm/sqlite-core/session';
+import type { Engine } from '../src/engine/engine.ts';
 import { factoryFor, type Plan } from '../src/engine/plan.ts';
 import { encodeValue, type SqlValue } from '../src/engine/values.ts';
 import { DosqlError } from '../src/errors/index.ts';
+import type { Bulk } from './bulk.ts';
 import { compileFields, type Field, type Mapper, mapRows } from './mapper.ts';
 import { observe } from './observe.ts';
 import { type DrizzleRunResult, runResult } from './result.ts';
@@ -23,12 +25,16 @@ export interface Metadata {
 /** One SQL text with what running it takes, shared by all queries of its shape. */
 export interface Form {
   readonly sql: string;
-  /** The text that stops at the first row, where a LIMIT can be appended. */
-  readonly first?: string | undefined;
+  /** The plan of `sql` where no extension rewrites SQL: then it is the same for every database. */
+  plan?: Plan | undefined;
+  /** The same stopping at the first row, where a LIMIT can be appended. */
+  readonly first?: Form | undefined;
   readonly fields?: readonly Field[] | undefined;
   mapper?: Mapper | undefined;
   /** drizzle's own mapper of all rows to the result. */
   readonly custom?: ((rows: unknown[][]) => unknown) | undefined;
+  /** An insert of more rows than one statement can bind. */
+  readonly bulk?: Bulk | undefined;
 }
 
 /** A parameter that is given at execution. */
@@ -44,9 +50,7 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
   static override readonly [entityKind]: string = 'DosqlPreparedQuery';
   declare joinsNotNullableMap?: Record<string, boolean>;
   declare queryWithCache: <T>(sql: string, params: unknown[], work: () => Promise<T>) => Promise<T>;
-  readonly #slots: (Slot | undefined)[] | undefined;
-  #plan: Plan | undefined;
-  #hooks = 0;
+  readonly #slots: Slots;
 
   constructor(
     readonly session: Session,
@@ -86,64 +90,58 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
   }
 
   allNow(placeholders?: Placeholders): unknown {
-    return this.mapAll(this.fetch(this.form.sql, placeholders));
+    return this.mapAll(this.fetch(this.form, placeholders));
   }
 
   getNow(placeholders?: Placeholders): unknown {
-    const rows = this.fetch(this.form.first ?? this.form.sql, placeholders);
+    const { form } = this;
+    const rows = this.fetch(form.first ?? form, placeholders);
     if (rows.length === 0) return undefined;
-    if (this.form.custom) return this.form.custom(rows);
+    if (form.custom) return form.custom(rows);
     if (rows.length > 1) rows.length = 1;
     return (this.mapAll(rows) as unknown[])[0];
   }
 
   valuesNow(placeholders?: Placeholders): unknown[][] {
-    return this.fetch(this.form.sql, placeholders);
+    return this.fetch(this.form, placeholders);
   }
 
   runNow(placeholders?: Placeholders): DrizzleRunResult {
-    const { engine } = this.session;
-    const plan = this.plan(this.form.sql);
+    const { form, session } = this;
+    const { engine } = session;
+    const plan = planOf(engine, form);
     const { kind, returning } = plan.statement;
-    if (kind !== 'write' || returning || this.session.settings.onQuery) {
-      const rows = this.fetch(this.form.sql, placeholders);
-      return runResult(engine, objects(plan, engine.names, rows), kind === 'write');
+    const write = kind === 'write';
+    if (form.bulk) {
+      const { rows, change } = form.bulk.run(this, placeholders);
+      return runResult(engine, objects(plan, engine.names, rows), write, change);
+    }
+    if (!write || returning || session.settings.onQuery) {
+      const rows = this.fetch(form, placeholders);
+      return runResult(engine, objects(plan, engine.names, rows), write);
     }
     const values = this.bind(placeholders);
-    this.session.logger?.logQuery(this.form.sql, values);
+    session.logger?.logQuery(form.sql, values);
     engine.run(plan, values);
     return runResult(engine, [], true);
   }
 
-  /** Values in binding order. @throws INVALID_PARAMETER, PARAMETER_COUNT for a placeholder without a value */
   bind(placeholders: Placeholders): SqlValue[] {
-    const { params } = this;
-    const slots = this.#slots;
-    const values: SqlValue[] = new Array(params.length);
-    for (let i = 0; i < params.length; i++) {
-      const slot = slots?.[i];
-      values[i] = slot === undefined ? encodeValue(params[i], i + 1) : fill(slot, placeholders);
-    }
-    return values;
+    return bindValues(this.params, this.#slots, placeholders);
   }
 
-  plan(sql: string): Plan {
-    const { engine } = this.session;
-    if (sql !== this.form.sql) return engine.plan(sql);
-    if (this.#plan === undefined || this.#hooks !== engine.planHooks.length) {
-      this.#plan = engine.plan(sql);
-      this.#hooks = engine.planHooks.length;
-    }
-    return this.#plan;
-  }
-
-  protected fetch(sql: string, placeholders: Placeholders): unknown[][] {
+  /** Runs one statement: every row as an array. */
+  rowsOf(form: Form, values: SqlValue[]): unknown[][] {
     const { engine, settings, logger } = this.session;
-    const plan = this.plan(sql);
-    const values = this.bind(placeholders);
-    logger?.logQuery(this.form.sql, values);
+    const plan = planOf(engine, form);
+    logger?.logQuery(form.sql, values);
     const mode = this.mapper()?.exact ? 'bigint' : settings.integers;
     return settings.onQuery ? observe(engine, settings, plan, values, mode) : engine.all(plan, values, mode);
+  }
+
+  protected fetch(form: Form, placeholders: Placeholders): unknown[][] {
+    if (form.bulk) return form.bulk.run(this, placeholders).rows;
+    return this.rowsOf(form, this.bind(placeholders));
   }
 
   protected mapAll(rows: unknown[][]): unknown {
@@ -151,7 +149,7 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
     if (form.custom) return form.custom(rows);
     const mapper = this.mapper();
     if (mapper) return mapRows(mapper, rows, session.settings.integers);
-    return objects(this.plan(form.sql), session.engine.names, rows);
+    return objects(planOf(session.engine, form), session.engine.names, rows);
   }
 
   protected mapper(): Mapper | undefined {
@@ -162,6 +160,12 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
   }
 }
 
+function planOf(engine: Engine, form: Form): Plan {
+  if (engine.planHooks.length > 0) return engine.plan(form.sql);
+  form.plan ??= engine.plan(form.sql);
+  return form.plan;
+}
+
 /** Rows by column name, for SQL that drizzle knows no fields of. */
 function objects(plan: Plan, names: readonly string[], rows: unknown[][]): unknown[] {
   if (rows.length === 0) return rows;
@@ -169,7 +173,10 @@ function objects(plan: Plan, names: readonly string[], rows: unknown[][]): unkno
   return rows.map((row) => make(row));
 }
 
-function slotsOf(params: readonly unknown[]): (Slot | undefined)[] | undefined {
+type Slots = readonly (Slot | undefined)[] | undefined;
+
+/** Where placeholders stand in `params`. */
+export function slotsOf(params: readonly unknown[]): Slots {
   let slots: (Slot | undefined)[] | undefined;
   for (let i = 0; i < params.length; i++) {
     const param = params[i];
@@ -188,6 +195,16 @@ function slotOf(param: object): Slot | undefined {
   if (is(param, Param) && is(param.value, Placeholder))
     return { name: param.value.name, encoder: param.encoder };
   return undefined;
+}
+
+/** @throws INVALID_PARAMETER, PARAMETER_COUNT for a placeholder without a value */
+export function bindValues(params: readonly unknown[], slots: Slots, placeholders: Placeholders): SqlValue[] {
+  const values: SqlValue[] = new Array(params.length);
+  for (let i = 0; i < params.length; i++) {
+    const slot = slots?.[i];
+    values[i] = slot === undefined ? encodeValue(params[i], i + 1) : fill(slot, placeholders);
+  }
+  return values;
 }
 
 function fill({ name, encoder }: Slot, placeholders: Placeholders): SqlValue {

@@ -17,6 +17,7 @@ import type { Handle } from './connection.ts';
 import type { Field } from './mapper.ts';
 import type { Form, Metadata, Method, Query } from './query.ts';
 import type { DrizzleRunResult } from './result.ts';
+import { type Shapes, shapesFor } from './shapes.ts';
 
 export type Kind = 'sync' | 'async';
 export type Schema = RelationalSchemaConfig<TablesRelationalConfig>;
@@ -27,6 +28,7 @@ export interface Options {
   readonly schema: Schema | undefined;
   readonly logger: Logger | undefined;
   readonly cache: Cache | undefined;
+  readonly shapes: Shapes;
 }
 
 /** Reads drizzle's configuration. */
@@ -40,6 +42,7 @@ export function optionsOf(kind: Kind, config: DrizzleConfig<Record<string, unkno
     schema: config.schema && schemaOf(config.schema),
     logger: is(logger, NoopLogger) ? undefined : logger,
     cache: is(cache, NoopCache) ? undefined : cache,
+    shapes: shapesFor(config.casing),
   };
 }
 

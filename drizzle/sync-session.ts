@@ -4,7 +4,7 @@ import type { TablesRelationalConfig } from 'drizzle-orm/relations';
 import { SQLiteTransaction } from 'drizzle-orm/sqlite-core/session';
 import { enterSync, type Scope } from '../src/engine/scope.ts';
 import { DosqlError } from '../src/errors/index.ts';
-import { attach } from './attach.ts';
+import { attach, entryPoints } from './attach.ts';
 import type { Handle } from './connection.ts';
 import { type Form, type Metadata, type Method, type Placeholders, Query } from './query.ts';
 import type { DrizzleRunResult } from './result.ts';
@@ -86,6 +86,10 @@ export class SyncTransaction<
   TFullSchema extends Record<string, unknown> = Record<string, unknown>,
   TSchema extends TablesRelationalConfig = TablesRelationalConfig,
 > extends SQLiteTransaction<'sync', DrizzleRunResult, TFullSchema, TSchema> {
+  static {
+    Object.assign(this.prototype, entryPoints);
+  }
+
   static override readonly [entityKind]: string = 'SQLiteDOTransaction';
 
   /** @internal */

@@ -2,7 +2,7 @@ import { entityKind } from 'drizzle-orm/entity';
 import { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core/db';
 import type { DrizzleConfig } from 'drizzle-orm/utils';
 import type { Database } from '../src/engine/database.ts';
-import { attach } from './attach.ts';
+import { attach, entryPoints } from './attach.ts';
 import { type Client, databaseOf } from './connection.ts';
 import type { DrizzleRunResult } from './result.ts';
 import { optionsOf } from './session.ts';
@@ -20,6 +20,10 @@ export {
 export class DrizzleSqliteDODatabase<
   TSchema extends Record<string, unknown> = Record<string, never>,
 > extends BaseSQLiteDatabase<'sync', DrizzleRunResult, TSchema> {
+  static {
+    Object.assign(this.prototype, entryPoints);
+  }
+
   static override readonly [entityKind]: string = 'DrizzleSqliteDODatabase';
 
   /** @internal Use `drizzle(client, config)`. */

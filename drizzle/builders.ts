@@ -1,0 +1,133 @@
+import { Param, SQL } from 'drizzle-orm/sql/sql';
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core/table';
+import { extractUsedTable } from 'drizzle-orm/sqlite-core/utils';
+import { orderSelectedFields } from 'drizzle-orm/utils';
+import type { Builder, DeleteConfig, SelectBuilder, UpdateConfig } from './internals.ts';
+import { compileFields } from './mapper.ts';
+import type { Form, Metadata, Query } from './query.ts';
+import type { Session } from './session.ts';
+import type { Walk } from './shapes.ts';
+import { columnsOf, walkDelete, walkSelect, walkUpdate } from './walks.ts';
+
+const SELECT = Symbol('select');
+const UPDATE = Symbol('update');
+const DELETE = Symbol('delete');
+
+/** A query as text, mapper and parameters. */
+export interface Built {
+  readonly form: Form;
+  readonly params: unknown[];
+}
+
+/** The form at the end of a walk; where there is none yet, drizzle builds it. */
+export function formAt<Q>(walk: Walk | undefined, build: (query: Q) => Built, query: Q): Built {
+  if (walk === undefined) return build(query);
+  const known = walk.at.form;
+  if (known !== undefined) return { form: known, params: walk.params };
+  const built = build(query);
+  // A guard against a builder that puts its parameters in another order than the walk.
+  if (built.params.length === walk.params.length && built.params.every((p, i) => same(p, walk.params[i]))) {
+    walk.at.form = built.form;
+  }
+  return built;
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return Object.is(a, b) || (typeof a === 'object' && typeof b === 'object');
+}
+
+/** A walk for a query that is built and run once; prepared queries and cached ones need none. */
+export function startWalk(session: Session, kind: symbol, oneTime: boolean): Walk | undefined {
+  return oneTime && session.cache === undefined ? session.options.shapes.walk(kind) : undefined;
+}
+
+/** Gives a builder our `_prepare`, and where calls are asynchronous an `execute` of one promise instead of three. */
+export function adopt<T>(builder: T, prepare: (this: never, oneTime?: boolean) => Query): T {
+  const own = builder as unknown as Builder<unknown>;
+  own._prepare = prepare as never;
+  if (own.session.kind === 'async') own.execute = execute;
+  return builder;
+}
+
+function execute(this: Builder<unknown>, placeholders?: Record<string, unknown>): Promise<unknown> {
+  try {
+    return this._prepare().execute(placeholders) as unknown as Promise<unknown>;
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+export function prepareSelect(this: SelectBuilder, oneTime = true): Query {
+  const { session, config } = this;
+  let walk = startWalk(session, SELECT, oneTime);
+  if (walk && !walkSelect(walk, config, this.isPartialSelect)) walk = undefined;
+  const { form, params } = formAt(walk, buildSelect, this);
+  const metadata = session.cache && ({ type: 'select', tables: [...this.usedTables] } satisfies Metadata);
+  return session.query(form, params, 'all', metadata, this.cacheConfig);
+}
+
+function buildSelect(query: SelectBuilder): Built {
+  const { session, config } = query;
+  const { sql, params } = session.options.dialect.sqlToQuery(query.getSQL());
+  const { limit, offset } = config.setOperators.at(-1) ?? config;
+  return {
+    form: {
+      sql,
+      first: limit === undefined && offset === undefined ? { sql: `${sql} limit 1` } : undefined,
+      mapper: compileFields(orderSelectedFields(config.fields), query.joinsNotNullableMap),
+    },
+    params,
+  };
+}
+
+export function prepareUpdate(this: Builder<UpdateConfig>, oneTime = true): Query {
+  const { session } = this;
+  const config = withUpdates(this.config);
+  let walk = startWalk(session, UPDATE, oneTime);
+  if (walk && !walkUpdate(walk, config)) walk = undefined;
+  const { dialect } = session.options;
+  const build = () => written(session, config, dialect.buildUpdateQuery(config as never));
+  return effect(session, formAt(walk, build, this), config, 'update');
+}
+
+/** The columns of `$onUpdate` set, so that what they give is asked for once. */
+function withUpdates(config: UpdateConfig): UpdateConfig {
+  let { set } = config;
+  const columns = columnsOf(config.table);
+  for (const key in columns) {
+    const column = columns[key] as (typeof columns)[string];
+    if (column.onUpdateFn === undefined || set[key] !== undefined) continue;
+    const value = column.onUpdateFn();
+    set = { ...set, [key]: value instanceof SQL ? value : new Param(value, column) };
+  }
+  return set === config.set ? config : { ...config, set };
+}
+
+export function prepareDelete(this: Builder<DeleteConfig>, oneTime = true): Query {
+  const { session, config } = this;
+  let walk = startWalk(session, DELETE, oneTime);
+  if (walk && !walkDelete(walk, config)) walk = undefined;
+  const build = () => written(session, config, this.getSQL());
+  return effect(session, formAt(walk, build, this), config, 'delete');
+}
+
+interface Written {
+  readonly table: SQLiteTable;
+  readonly returning?: DeleteConfig['returning'];
+}
+
+/** The form of a statement that writes. */
+export function written(session: Session, { returning }: Written, statement: SQL): Built {
+  const { sql, params } = session.options.dialect.sqlToQuery(statement);
+  return { form: { sql, mapper: returning && compileFields(returning, undefined) }, params };
+}
+
+export function effect(
+  session: Session,
+  { form, params }: Built,
+  { table, returning }: Written,
+  type: Metadata['type'],
+): Query {
+  const metadata = session.cache && { type, tables: extractUsedTable(table) };
+  return session.query(form, params, returning ? 'all' : 'run', metadata);
+}

@@ -1,0 +1,126 @@
+import { SQL } from 'drizzle-orm/sql/sql';
+import { lastChange } from '../src/engine/statements.ts';
+import type { Built } from './builders.ts';
+import {
+  buildInsert,
+  encodeRow,
+  type InsertColumn,
+  MAX_PARAMETERS,
+  samePattern,
+  valuesOf,
+} from './insert.ts';
+import type { InsertBuilder } from './internals.ts';
+import { bindValues, type Form, type Placeholders, type Query, slotsOf } from './query.ts';
+
+export interface BulkResult {
+  readonly rows: unknown[][];
+  readonly change: { changes: number; lastInsertRowid: number | bigint };
+}
+
+/**
+ * An insert of any number of rows: statements of at most 100 parameters in one transaction, encoded straight from the
+ * rows as they go, so that memory stays bounded. Rows of one pattern share one SQL text.
+ */
+export class Bulk {
+  readonly form: Form;
+  readonly #query: InsertBuilder;
+  readonly #columns: readonly InsertColumn[];
+  /** Parameters behind the rows: those of ON CONFLICT and RETURNING. */
+  readonly #tail: number;
+
+  /** False for values that read tables: in one statement, no row would see the rows inserted before it. */
+  static takes({ rows, session }: InsertBuilder, columns: readonly InsertColumn[]): boolean {
+    const reads = (value: unknown) =>
+      value instanceof SQL && /\bselect\b/i.test(session.options.dialect.sqlToQuery(value).sql);
+    return !rows.some((row) => columns.some(({ key }) => reads(row[key])));
+  }
+
+  constructor(query: InsertBuilder, columns: readonly InsertColumn[]) {
+    this.#query = query;
+    this.#columns = columns;
+    const row = columns.map(() => null);
+    const { form, params } = buildInsert(query, columns, [row], true);
+    this.#tail = params.length - columns.length;
+    this.form = { ...form, plan: undefined, bulk: this };
+  }
+
+  run(query: Query, placeholders: Placeholders): BulkResult {
+    const { engine } = query.session;
+    const rows: unknown[][] = [];
+    const change: BulkResult['change'] = { changes: 0, lastInsertRowid: 0 };
+    let rowsRead = 0;
+    let rowsWritten = 0;
+    engine.transactionSync(() => {
+      for (const { form, params } of this.#statements()) {
+        const found = query.rowsOf(form, bindValues(params, slotsOf(params), placeholders));
+        rowsRead += engine.rowsRead;
+        rowsWritten += engine.rowsWritten;
+        for (const row of found) rows.push(row);
+        const { changes, lastInsertRowid } = lastChange(engine);
+        change.changes += changes;
+        change.lastInsertRowid = lastInsertRowid;
+      }
+    });
+    engine.rowsRead = rowsRead;
+    engine.rowsWritten = rowsWritten;
+    return { rows, change };
+  }
+
+  *#statements(): Generator<Built> {
+    const { rows } = this.#query;
+    const columns = this.#columns;
+    let built: Built | undefined;
+    let pattern: unknown[] = [];
+    let size = 0;
+    let carried: unknown[] | undefined;
+    for (let at = 0; at < rows.length; ) {
+      const first: unknown[] = carried ?? this.#values(at);
+      const room = this.#room(first);
+      const chunk = [first];
+      carried = undefined;
+      while (chunk.length < room && at + chunk.length < rows.length) {
+        const next = this.#values(at + chunk.length);
+        if (!samePattern(first, next)) {
+          carried = next;
+          break;
+        }
+        chunk.push(next);
+      }
+      at += chunk.length;
+      const params: unknown[] = [];
+      if (
+        built !== undefined &&
+        chunk.length === size &&
+        samePattern(first, pattern) &&
+        chunk.every((row) => encodeRow(columns, row, params))
+      ) {
+        if (this.#tail > 0) params.push(...built.params.slice(-this.#tail));
+        yield { form: built.form, params };
+      } else {
+        built = buildInsert(this.#query, columns, chunk, true);
+        pattern = first;
+        size = chunk.length;
+        yield built;
+      }
+    }
+  }
+
+  /** Without a default, a missing value is bound as NULL: rows with and without it have one pattern. */
+  #values(at: number): unknown[] {
+    const values = valuesOf(this.#columns, this.#query.rows[at] as Record<string, unknown>);
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] === undefined && !(this.#columns[i] as InsertColumn).hasSqlDefault) values[i] = null;
+    }
+    return values;
+  }
+
+  /** How many rows like this one a statement can bind. */
+  #room(row: readonly unknown[]): number {
+    let parameters = 0;
+    for (const value of row) {
+      if (value instanceof SQL) return 1;
+      if (value !== undefined) parameters++;
+    }
+    return Math.max(1, Math.floor((MAX_PARAMETERS - this.#tail) / Math.max(1, parameters)));
+  }
+}

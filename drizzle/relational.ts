@@ -1,0 +1,135 @@
+import { aliasedTableColumn } from 'drizzle-orm/alias';
+import type { Column } from 'drizzle-orm/column';
+import { is } from 'drizzle-orm/entity';
+import { getOperators, getOrderByOperators, One } from 'drizzle-orm/relations';
+import { sql } from 'drizzle-orm/sql/sql';
+import { RelationalQueryBuilder } from 'drizzle-orm/sqlite-core/query-builders/query';
+import { getTableUniqueName } from 'drizzle-orm/table';
+import { adopt, type Built, formAt } from './builders.ts';
+import type { RelationalBuilder, RelationalConfig, TableConfig } from './internals.ts';
+import { compileSelection } from './mapper.ts';
+import type { Query } from './query.ts';
+import { END, type Walk } from './shapes.ts';
+import { ALIASED, limit, OFFSET, ORDER, section, WHERE, walkExpression } from './walks.ts';
+
+const RELATIONAL = Symbol('relational');
+const EVERYTHING = Symbol('everything');
+const WITH = Symbol('with');
+
+/** `db.query.users`: the relational queries of one table. */
+// biome-ignore lint/suspicious/noExplicitAny: the parameters describe results, which callers see through drizzle's own declarations
+export class RelationalQueries extends RelationalQueryBuilder<any, any, any, any> {
+  override findMany(config?: never): never {
+    return adopt(super.findMany(config), prepareRelational) as never;
+  }
+
+  override findFirst(config?: never): never {
+    return adopt(super.findFirst(config), prepareRelational) as never;
+  }
+}
+
+function prepareRelational(this: RelationalBuilder): Query {
+  const { session, config, tableConfig, mode } = this;
+  // drizzle has no cache for relational queries, and one `_prepare` for those that run once and those that are kept.
+  let walk: Walk | undefined = session.options.shapes.walk(RELATIONAL);
+  walk.step(tableConfig);
+  if (!walkLevel(walk, this, config, tableConfig, tableConfig.tsName)) walk = undefined;
+  const { form, params } = formAt(walk, build, this);
+  return session.query(form, params, mode === 'first' ? 'get' : 'all');
+}
+
+function build(query: RelationalBuilder): Built {
+  const { query: tree, builtQuery } = query._toSQL();
+  const { schema, tableConfig } = query;
+  const mapper = compileSelection(tree.selection, schema, tableConfig.tsName);
+  return { form: { sql: builtQuery.sql, mapper }, params: builtQuery.params };
+}
+
+const operators = getOperators();
+const orderOperators = getOrderByOperators();
+
+/** Walks one table of the query in the order of its SQL: selection, relations inside it, then its clauses. */
+function walkLevel(
+  walk: Walk,
+  query: RelationalBuilder,
+  config: RelationalConfig,
+  table: TableConfig,
+  alias: string,
+): boolean {
+  const { columns, with: relations, extras, where, orderBy } = config;
+  for (const key in columns) {
+    if (columns[key] === undefined) continue;
+    walk.step(key);
+    walk.step(columns[key]);
+  }
+  if (extras) {
+    const made = typeof extras === 'function' ? extras(aliasedColumns(table, alias), { sql }) : extras;
+    for (const [key, value] of Object.entries(made)) {
+      walk.step(ALIASED);
+      walk.step(key);
+      walk.step(value.fieldAlias);
+      if (!walkExpression(walk, value.sql)) return false;
+    }
+  }
+  for (const key in relations) {
+    const value = relations[key];
+    if (!value) continue;
+    walk.step(WITH);
+    walk.step(key);
+    if (!walkRelation(walk, query, value, table, key, `${alias}_${key}`)) return false;
+    walk.step(END);
+  }
+  return (
+    section(
+      walk,
+      WHERE,
+      typeof where === 'function' ? where(aliasedColumns(table, alias), operators) : where,
+    ) &&
+    walkOrder(
+      walk,
+      typeof orderBy === 'function' ? orderBy(aliasedColumns(table, alias), orderOperators) : orderBy,
+    ) &&
+    limit(walk, config.limit) &&
+    section(walk, OFFSET, config.offset)
+  );
+}
+
+function walkRelation(
+  walk: Walk,
+  query: RelationalBuilder,
+  value: RelationalConfig | true,
+  table: TableConfig,
+  key: string,
+  alias: string,
+): boolean {
+  const relation = table.relations[key];
+  const target =
+    relation && query.schema[query.tableNamesMap[getTableUniqueName(relation.referencedTable)] as string];
+  if (!target) return false;
+  if (is(relation, One))
+    return walkLevel(walk, query, { ...(value as RelationalConfig), limit: 1 }, target, alias);
+  if (value !== true) return walkLevel(walk, query, value, target, alias);
+  walk.step(EVERYTHING);
+  return true;
+}
+
+function walkOrder(walk: Walk, orderBy: unknown): boolean {
+  if (orderBy === undefined) return true;
+  walk.step(ORDER);
+  return walk.list(Array.isArray(orderBy) ? orderBy : [orderBy]);
+}
+
+const COLUMNS = new WeakMap<TableConfig, Map<string, Record<string, Column>>>();
+
+/** The columns that callbacks are given: proxies, made once per alias instead of once per query. */
+function aliasedColumns(table: TableConfig, alias: string): Record<string, Column> {
+  let byAlias = COLUMNS.get(table);
+  if (!byAlias) COLUMNS.set(table, (byAlias = new Map()));
+  let columns = byAlias.get(alias);
+  if (!columns) {
+    columns = {};
+    for (const key in table.columns) columns[key] = aliasedTableColumn(table.columns[key] as Column, alias);
+    byAlias.set(alias, columns);
+  }
+  return columns;
+}
