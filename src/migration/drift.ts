@@ -16,35 +16,39 @@ export function matchLedger(
   let changed = false;
   const positions: number[] = [];
   const matched = rows.map((row) => {
+    const { name, hash, created } = row;
     const found = find(list, row);
     if (!found) {
+      throw name === null
+        ? drift(
+            `of ${created}`,
+            'was applied by another tool that left no name; pass the journal, which has its time',
+          )
+        : drift(name, `was applied, but is missing now${hashes(hash, '')}; restore it`);
+    }
+    if (hash && hash !== found.hash) {
       throw drift(
-        row.name ?? `(unnamed, created_at ${row.created})`,
-        'was applied, but the source does not have it',
-        row.hash,
-        '',
+        found.id,
+        `was edited after it was applied${hashes(hash, found.hash)}; restore it and add a new one`,
       );
     }
-    if (row.hash && row.hash !== found.hash)
-      throw drift(found.id, 'was edited after it was applied', row.hash, found.hash);
     positions.push(list.indexOf(found));
-    if (row.name === found.id && row.hash) return row;
+    if (name === found.id && hash) return row;
     changed = true;
     return { ...row, name: found.id, hash: found.hash };
   });
   // A row may have a higher id than a later migration's because it was applied out of order, but then it is not younger.
-  const sorted = matched.map((_, i) => i).sort((a, b) => positions[a]! - positions[b]!);
-  for (let i = 1; i < sorted.length; i++) {
-    const before = matched[sorted[i - 1]!]!;
-    const after = matched[sorted[i]!]!;
-    if (before.id > after.id && before.created > after.created) {
+  let last: LedgerRow | undefined;
+  for (const migration of list) {
+    const row = matched.find(({ name }) => name === migration.id);
+    if (!row) continue;
+    if (last && last.id > row.id && last.created > row.created) {
       throw drift(
-        before.name!,
-        `was applied after "${after.name}", but the source has it before`,
-        before.hash,
-        after.hash,
+        row.name!,
+        `(hash ${row.hash}) was applied before "${last.name}" (hash ${last.hash}), but now stands behind it; restore the order`,
       );
     }
+    last = row;
   }
   return { rows: matched, positions, changed };
 }
@@ -62,11 +66,10 @@ function find(list: readonly Hashed[], row: LedgerRow): Hashed | undefined {
   );
 }
 
-/** `ledger` and `source` are hashes; '' when there is none. */
-export function drift(migration: string, what: string, ledger: string, source: string): DosqlError {
-  return new DosqlError(
-    'MIGRATION_DRIFT',
-    `Migration "${migration}" ${what} (hash in the ledger: ${ledger || 'none'}, in the source: ${source || 'none'}). Restore it, and put the change into a new migration.`,
-    { migration },
-  );
+function hashes(ledger: string, source: string): string {
+  return ` (hash ${ledger || 'none'}, now ${source || 'none'})`;
+}
+
+export function drift(migration: string, what: string): DosqlError {
+  return new DosqlError('MIGRATION_DRIFT', `Migration "${migration}" ${what}.`, { migration });
 }

@@ -1,6 +1,6 @@
 import { drain } from '../engine/cursor.ts';
 import type { Engine } from '../engine/engine.ts';
-import { fromSqlite, isDosqlError } from '../errors/index.ts';
+import { fromSqlite } from '../errors/index.ts';
 
 /** The table that drizzle's migrators keep, too: docs/formats/ledger.md. */
 const LEDGER = '__drizzle_migrations';
@@ -30,8 +30,8 @@ export function readDigest(engine: Engine): unknown {
   } catch (cause) {
     const error = fromSqlite(cause);
     // No ledger yet, or that of another tool.
-    if (isDosqlError(error, 'NO_SUCH_TABLE') || isDosqlError(error, 'NO_SUCH_COLUMN')) return undefined;
-    throw error;
+    if (error.code !== 'NO_SUCH_TABLE' && error.code !== 'NO_SUCH_COLUMN') throw error;
+    return undefined;
   }
 }
 

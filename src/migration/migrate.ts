@@ -22,10 +22,7 @@ export interface MigrateOptions extends MigrationOptions {
 export async function migrateOnce(
   engine: Engine,
   source: MigrationSource,
-  {
-    ctx,
-    outOfOrder = Array.isArray(source) ? 'allow' : (source as MigrationOptions)?.outOfOrder,
-  }: MigrateOptions = {},
+  { ctx, outOfOrder = (source as MigrationOptions)?.outOfOrder }: MigrateOptions = {},
 ): Promise<MigrationReport> {
   const list = await loadMigrations(source);
   const digest = list.length ? await sha256(JSON.stringify(list)) : undefined;
@@ -76,7 +73,7 @@ async function applyPending(
   report.outOfOrder = pending.filter((migration) => list.indexOf(migration) < newest).map(({ id }) => id);
   const [late] = report.outOfOrder;
   if (late && outOfOrder === 'error')
-    throw drift(late, `is new, but older than "${list[newest]!.id}", which was applied`, '', '');
+    throw drift(late, `is new, but older than "${list[newest]!.id}", which was applied; generate it again`);
   const scripts = pending.map((migration) => parseScript(engine, migration));
   report.adopted = ledger.foreign || changed;
   atomically(engine, () => {

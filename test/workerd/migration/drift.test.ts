@@ -26,7 +26,7 @@ describe('drift between the ledger and the source', () => {
       await migrate(storage, [a, b]);
       const error = await failure(migrate(storage, [b]));
       expect(error).toMatchObject({ code: 'MIGRATION_DRIFT', migration: 'a' });
-      expect(error.message).toContain(`in the ledger: ${await sha256(a.sql)}, in the source: none`);
+      expect(error.message).toContain(`(hash ${await sha256(a.sql)}, now none)`);
       expect(await failure(migrate(storage, []))).toMatchObject({ code: 'MIGRATION_DRIFT' });
     }));
 
