@@ -86,10 +86,9 @@ export function adapt(statement: Statement, values: readonly SqlValue[]): Adapta
 interface Slot {
   readonly start: number;
   readonly end: number;
-  /** Equal keys share a number. */
+  /** Index into the values; equal keys share a number. */
   readonly key: number;
-  readonly before: string;
-  readonly after: string;
+  readonly list?: true;
 }
 
 /** `sql` with `edits`, and at most MAX_PARAMETERS values bound: IN lists become JSON, then small values literals. */
@@ -101,72 +100,60 @@ function bind(
   values: readonly SqlValue[],
 ): Run | { limit: Limit } {
   const bound = [...values];
-  const anonymous = parameters.every((p) => p.end === p.start + 1);
-  let slots: Slot[] = parameters.map((p) => ({ ...p, key: p.index - 1, before: '', after: '' }));
-  const count = () => new Set(slots.map((slot) => slot.key)).size;
-  const needed = count();
+  const slots: Slot[] = parameters.map(({ start, end, index }) => ({ start, end, key: index - 1 }));
+  const keys = () => new Set(slots.map((slot) => slot.key));
+  const needed = keys().size;
   const texts: Edit[] = [...edits];
+  const literals = new Map<number, string>();
+  let run = values;
 
   if (needed > MAX_PARAMETERS) {
-    for (const [start, end] of parameterLists(t)) {
-      if (count() <= MAX_PARAMETERS) break;
+    for (const { start, end } of parameterLists(t)) {
+      if (keys().size <= MAX_PARAMETERS) break;
       const items = slots.filter((slot) => slot.start > start && slot.end < end);
       const json = items.map((slot) => jsonLiteral(bound[slot.key]!));
       const text = `[${json.join()}]`;
       if (!items.length || json.includes(undefined) || byteLength(text) > MAX_STRING_BYTES) continue;
-      const list = {
+      slots.splice(slots.indexOf(items[0]!), items.length, {
         start,
         end,
         key: bound.push(text) - 1,
-        before: '(SELECT value FROM json_each(',
-        after: '))',
-      };
-      slots.splice(slots.indexOf(items[0]!), items.length, list);
+        list: true,
+      });
     }
-    let excess = count() - MAX_PARAMETERS;
-    if (excess > 0) {
-      // A result column without an alias is named by its text: those values stay bound as long as any other can go.
-      let from = 0;
-      for (let i = 0, depth = 0; i < t.length; i += 3) {
-        depth += Number(t[i] === Token.LEFT_PAREN) - Number(t[i] === Token.RIGHT_PAREN);
-        if (depth === 0 && t[i] === Token.FROM) {
-          from = t[i + 1]!;
-          break;
-        }
-      }
-      const literals = new Map<number, { text: string; rank: number }>();
-      for (const { key, start } of slots) {
+    const left = keys();
+    if (left.size > MAX_PARAMETERS) {
+      const from = fromClause(t);
+      for (const key of left) {
         const value = bound[key]!;
         // A bare integer in ORDER BY or GROUP BY is a column number.
-        const text = typeof value === 'bigint' ? `(0+${sqlLiteral(value)})` : sqlLiteral(value);
-        literals.set(key, { text, rank: text.length + (start < from ? MAX_SQL_BYTES : 0) });
+        literals.set(key, typeof value === 'bigint' ? `(0+${sqlLiteral(value)})` : sqlLiteral(value));
       }
-      const small = [...literals].sort((a, b) => a[1].rank - b[1].rank);
-      const inlined = new Set<number>();
-      for (const [key] of small) if (excess-- > 0) inlined.add(key);
-      for (const { key, start, end } of slots) {
-        if (!inlined.has(key)) continue;
-        const glueBefore = /[\s(,=]/.test(sql[start - 1] ?? ' ') ? '' : ' ';
-        const glueAfter = /[\s),]/.test(sql[end] ?? ' ') ? '' : ' ';
-        texts.push({ start, end, text: glueBefore + literals.get(key)!.text + glueAfter });
-      }
-      slots = slots.filter((slot) => !inlined.has(slot.key));
+      // A result column without an alias is named by its text: its values stay bound as long as others can go.
+      const named = new Set(slots.filter((slot) => slot.start < from).map((slot) => slot.key));
+      const rank = (key: number) => literals.get(key)!.length + (named.has(key) ? MAX_SQL_BYTES : 0);
+      for (const key of [...left].sort((a, b) => rank(b) - rank(a)).slice(0, MAX_PARAMETERS))
+        literals.delete(key);
     }
   }
-
-  let order = values;
   if (needed > MAX_PARAMETERS || values.length > MAX_PARAMETERS || parameters.length !== values.length) {
+    const anonymous = parameters.every((p) => p.end === p.start + 1);
     const numbers = new Map<number, number>();
     const next: SqlValue[] = [];
-    for (const { key, start, end, before, after } of slots) {
-      if (anonymous || !numbers.has(key)) numbers.set(key, next.push(bound[key]!));
-      texts.push({ start, end, text: before + (anonymous ? '?' : `?${numbers.get(key)}`) + after });
+    for (const { key, start, end, list } of slots) {
+      let text = literals.get(key);
+      if (text === undefined) {
+        if (anonymous || !numbers.has(key)) numbers.set(key, next.push(bound[key]!));
+        text = anonymous ? '?' : `?${numbers.get(key)}`;
+        if (list) text = `(SELECT value FROM json_each(${text}))`;
+      } else text = ` ${text} `;
+      texts.push({ start, end, text });
     }
-    order = next;
+    run = next;
   }
   const text = applyEdits(sql, texts);
   const bytes = byteLength(text);
-  if (bytes <= MAX_SQL_BYTES) return { sql: text, values: order };
+  if (bytes <= MAX_SQL_BYTES) return { sql: text, values: run };
   return {
     limit:
       needed > MAX_PARAMETERS
@@ -175,14 +162,26 @@ function bind(
   };
 }
 
-/** Spans of the lists `IN (?, ?, ..)` of nothing but parameters, the longest first. */
-function parameterLists(t: readonly number[]): [start: number, end: number, size: number][] {
-  const lists: [number, number, number][] = [];
+/** Start of the outermost FROM; 0 without one. */
+function fromClause(t: readonly number[]): number {
+  for (let i = 0, depth = 0; i < t.length; i += 3) {
+    if (t[i] === Token.LEFT_PAREN) depth++;
+    else if (t[i] === Token.RIGHT_PAREN) depth--;
+    else if (t[i] === Token.FROM && !depth) return t[i + 1]!;
+  }
+  return 0;
+}
+
+/** The lists `IN (?, ?, ..)` of nothing but parameters, the longest first. */
+function parameterLists(t: readonly number[]): { start: number; end: number }[] {
+  const lists = [];
   for (let i = 0; i < t.length; i += 3) {
     if (t[i] !== Token.IN || t[i + 3] !== Token.LEFT_PAREN) continue;
     let j = i + 6;
     while (t[j] === Token.PARAMETER && t[j + 3] === Token.COMMA) j += 6;
-    if (t[j] === Token.PARAMETER && t[j + 3] === Token.RIGHT_PAREN) lists.push([t[i + 4]!, t[j + 5]!, j - i]);
+    if (t[j] === Token.PARAMETER && t[j + 3] === Token.RIGHT_PAREN) {
+      lists.push({ start: t[i + 4]!, end: t[j + 5]!, size: j - i });
+    }
   }
-  return lists.sort((a, b) => b[2] - a[2]);
+  return lists.sort((a, b) => b.size - a.size);
 }

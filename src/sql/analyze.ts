@@ -6,6 +6,18 @@ import { Token } from './token.ts';
 import { tokenize } from './tokenizer.ts';
 import type { ParameterToken, Statement, StatementKind } from './types.ts';
 
+const KINDS: Readonly<Record<string, StatementKind>> = Object.fromEntries(
+  (
+    [
+      ['read', 'SELECT VALUES'],
+      ['write', 'INSERT REPLACE UPDATE DELETE'],
+      ['ddl', 'CREATE DROP ALTER REINDEX ANALYZE'],
+      ['pragma', 'PRAGMA'],
+      ['transaction', 'BEGIN COMMIT END ROLLBACK SAVEPOINT RELEASE'],
+    ] as const
+  ).flatMap(([kind, verbs]) => verbs.split(' ').map((verb) => [verb, kind])),
+);
+
 const NOTHING: References = { tables: [], verb: '', returning: false, compoundTerms: 1 };
 
 /** Index of the first token that is no `;`, from `at` on. */
@@ -42,50 +54,25 @@ export function analyze(sql: string): Statement {
   const at = (i: number) => (i < end ? t[i]! : 0);
   const text = (i: number) => sql.slice(t[i + 1], t[i + 2]);
 
-  let kind: StatementKind = 'other';
+  let verb = head < end ? text(head).toUpperCase() : '';
+  let kind: StatementKind = KINDS[verb] ?? 'other';
   let found = NOTHING;
   let pragma: Statement['pragma'];
-  switch (at(head)) {
-    case Token.SELECT:
-    case Token.VALUES:
-    case Token.WITH:
-    case Token.INSERT:
-    case Token.REPLACE:
-    case Token.UPDATE:
-    case Token.DELETE:
-      found = findReferences(sql, t, head, end);
-      if (found.verb) kind = found.verb === 'SELECT' || found.verb === 'VALUES' ? 'read' : 'write';
-      break;
-    case Token.CREATE:
-    case Token.DROP:
-    case Token.ALTER:
-      found = findReferences(sql, t, head, end);
-      kind = 'ddl';
-      break;
-    case Token.REINDEX:
-    case Token.ANALYZE:
-      kind = 'ddl';
-      break;
-    case Token.PRAGMA: {
-      const n = at(head + 6) === Token.DOT ? head + 9 : head + 3;
-      pragma = {
-        name: at(n) ? foldName(unquoteIdentifier(text(n))) : '',
-        assigns: at(n + 3) === Token.EQUALS || at(n + 3) === Token.LEFT_PAREN,
-      };
-      kind = 'pragma';
-      break;
+  if (kind === 'pragma') {
+    const n = at(head + 6) === Token.DOT ? head + 9 : head + 3;
+    pragma = {
+      name: at(n) ? foldName(unquoteIdentifier(text(n))) : '',
+      assigns: at(n + 3) === Token.EQUALS || at(n + 3) === Token.LEFT_PAREN,
+    };
+  } else if (kind === 'read' || kind === 'write' || kind === 'ddl' || verb === 'WITH') {
+    found = findReferences(sql, t, head, end, kind === 'ddl');
+    if (found.verb) {
+      verb = found.verb;
+      kind = KINDS[verb]!;
     }
-    case Token.BEGIN:
-    case Token.COMMIT:
-    case Token.END:
-    case Token.ROLLBACK:
-    case Token.SAVEPOINT:
-    case Token.RELEASE:
-      kind = 'transaction';
   }
-  let verb = found.verb || (head < end ? text(head).toUpperCase() : '');
   // EXPLAIN runs nothing, except a pragma, which SQLite may carry out while it prepares the statement.
-  if (head > first && kind !== 'pragma') {
+  if (head > first && !pragma) {
     kind = 'read';
     verb = 'EXPLAIN';
   }

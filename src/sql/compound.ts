@@ -84,11 +84,13 @@ export function nestCompounds(statement: Statement, t: readonly number[], max: n
 
   /** Expressions are matched against the text of each term, which nesting hides; numbers and names survive. */
   const plainOrder = (order: number, end: number): boolean => {
-    for (let i = order + 3; i < end; i += 3) {
-      if (t[i] === Token.LIMIT || t[i] === Token.ON || t[i] === Token.RETURNING) break;
-      const term = t[i] === Token.BY || t[i] === Token.COMMA;
-      if (term && !isName(t[i + 3]!) && t[i + 3] !== Token.NUMBER) return false;
-      if (!term && t[i] !== Token.NUMBER && !isName(t[i]!)) return false;
+    // ORDER BY, then terms of a name or a number and keywords.
+    for (let i = order + 6, term = true; i < end; i += 3) {
+      const kind = t[i]!;
+      if (kind === Token.LIMIT || kind === Token.ON || kind === Token.RETURNING) break;
+      if (kind === Token.COMMA) term = true;
+      else if (isName(kind) || (term && kind === Token.NUMBER)) term = false;
+      else return false;
     }
     return true;
   };

@@ -36,10 +36,16 @@ export interface References {
 }
 
 /**
- * Finds where the statement of tokens `head` to `end` names tables: one pass with a stack of open parentheses,
+ * Finds where the statement of tokens `head` to `end` names tables (`defines`: it is CREATE, DROP or ALTER): one pass with a stack of open parentheses,
  * each of which knows whether it is inside a FROM clause and which common table expressions it sees.
  */
-export function findReferences(sql: string, t: readonly number[], head: number, end: number): References {
+export function findReferences(
+  sql: string,
+  t: readonly number[],
+  head: number,
+  end: number,
+  defines: boolean,
+): References {
   const references: Writable<TableReference>[] = [];
   const scopes: (Scope | undefined)[] = [];
   const states = [HEAD];
@@ -223,18 +229,13 @@ export function findReferences(sql: string, t: readonly number[], head: number, 
   const define = () => {
     verb = text(head).toUpperCase();
     let i = head + 3;
-    while (
-      at(i) === Token.TEMP ||
-      at(i) === Token.TEMPORARY ||
-      at(i) === Token.UNIQUE ||
-      at(i) === Token.VIRTUAL
-    )
-      i += 3;
+    // TEMP, UNIQUE, VIRTUAL.
+    if (at(i) === Token.WORD) i += 3;
     const what = at(i);
     const creates = at(head) === Token.CREATE;
     i += 3;
-    if (at(i) === Token.IF && (at(i + 3) === Token.EXISTS || at(i + 6) === Token.EXISTS))
-      i += at(i + 3) === Token.NOT ? 9 : 6;
+    if (at(i + 3) === Token.EXISTS) i += 6;
+    else if (at(i + 6) === Token.EXISTS) i += 9;
     if (what === Token.INDEX || what === Token.TRIGGER) {
       if (!creates) return;
       while (i < end && at(i) !== Token.ON) i += 3;
@@ -248,8 +249,7 @@ export function findReferences(sql: string, t: readonly number[], head: number, 
     if (what !== Token.TABLE) references.length = 1;
   };
 
-  const first = at(head);
-  if (first === Token.CREATE || first === Token.DROP || first === Token.ALTER) define();
+  if (defines) define();
   else {
     walk(head);
     if (!verb) references.length = 0;

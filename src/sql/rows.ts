@@ -21,7 +21,8 @@ export function splitRows(
 ): Run[] | undefined {
   let i = 0;
   for (; t[i] !== Token.VALUES; i += 3) {
-    if (i >= t.length || t[i] === Token.SELECT || t[i] === Token.WITH || t[i] === Token.FAIL) return;
+    if (i >= t.length || t[i] === Token.SELECT || t[i] === Token.WITH) return;
+    if (t[i] === Token.OR && /^fail$/i.test(sql.slice(t[i + 4], t[i + 5]))) return;
   }
   const first = i + 3;
   /** Per row: start, end, number of parameters. */

@@ -4,7 +4,7 @@ import { tokenize } from './tokenizer.ts';
 /** Index of the first token behind EXPLAIN or EXPLAIN QUERY PLAN; `at` itself when there is none. */
 export function skipExplain(tokens: readonly number[], at: number): number {
   if (tokens[at] !== Token.EXPLAIN) return at;
-  return tokens[at + 3] === Token.QUERY && tokens[at + 6] === Token.PLAN ? at + 9 : at + 3;
+  return tokens[at + 3] === Token.QUERY ? at + 9 : at + 3;
 }
 
 /**
@@ -12,13 +12,10 @@ export function skipExplain(tokens: readonly number[], at: number): number {
  * trigger body the `;` of each inner statement does not count: the body ends with the first END behind a `;`.
  */
 export function statementEnd(tokens: readonly number[], at: number): number {
-  let head = skipExplain(tokens, at);
-  let trigger = false;
-  if (tokens[head] === Token.CREATE) {
-    head += 3;
-    if (tokens[head] === Token.TEMP || tokens[head] === Token.TEMPORARY) head += 3;
-    trigger = tokens[head] === Token.TRIGGER;
-  }
+  const head = skipExplain(tokens, at);
+  // CREATE TRIGGER, CREATE TEMP TRIGGER; but not CREATE TABLE trigger.
+  const second = tokens[head + 3] === Token.WORD ? head + 6 : head + 3;
+  let trigger = tokens[head] === Token.CREATE && tokens[second] === Token.TRIGGER;
   let body = false;
   let i = at;
   for (; i < tokens.length; i += 3) {
