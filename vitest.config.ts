@@ -1,10 +1,26 @@
 import { defineConfig } from 'vitest/config';
 
-/** The tests that need no Workers runtime: pure functions, properties, the package itself. */
+/** The tests that need no Workers runtime of Vitest's: pure functions, properties, the package itself. */
 export default defineConfig({
   test: {
-    include: ['test/{unit,property,package}/**/*.test.ts'],
     maxWorkers: 2,
-    testTimeout: 120_000,
+    projects: [
+      {
+        test: {
+          name: 'node',
+          include: ['test/{unit,property}/**/*.test.ts', 'test/package/*.test.ts'],
+          testTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'packed',
+          include: ['test/package/packed/**/*.test.ts'],
+          globalSetup: 'test/package/packed/pack.ts',
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
   },
 });

@@ -23,10 +23,14 @@ const totals = { passed: 0, failed: 0 };
 function layer(name: string, vitestArgs: string[], env: Record<string, string> = {}): void {
   const output = join(folder, `${name}.json`);
   console.log(`\n== ${name}`);
-  const run = spawnSync('vitest', ['run', ...vitestArgs, '--reporter=default', '--reporter=json', `--outputFile.json=${output}`], {
-    stdio: 'inherit',
-    env: { ...process.env, ...env },
-  });
+  const run = spawnSync(
+    'vitest',
+    ['run', ...vitestArgs, '--reporter=default', '--reporter=json', `--outputFile.json=${output}`],
+    {
+      stdio: 'inherit',
+      env: { ...process.env, ...env },
+    },
+  );
   try {
     const counts = JSON.parse(readFileSync(output, 'utf8')) as Counts;
     totals.passed += counts.numPassedTests;
@@ -42,10 +46,15 @@ const multiplier = long ? { DOSQL_RUNS: process.env['DOSQL_RUNS'] ?? '10' } : {}
 if (long) {
   layer('crash', ['-c', 'vitest.crash.config.ts']);
   layer('property, long', ['test/property'], multiplier);
-  for (const which of ['old', 'new']) layer(`property in workerd, long, ${which}`, ['-c', 'vitest.workerd.config.ts', 'property'], { LANE: which, ...multiplier });
+  for (const which of ['old', 'new'])
+    layer(`property in workerd, long, ${which}`, ['-c', 'vitest.workerd.config.ts', 'property'], {
+      LANE: which,
+      ...multiplier,
+    });
 } else {
   if (!lane) layer('node', []);
-  for (const which of lane ? [lane] : ['old', 'new']) layer(`workerd, ${which}`, ['-c', 'vitest.workerd.config.ts'], { LANE: which });
+  for (const which of lane ? [lane] : ['old', 'new'])
+    layer(`workerd, ${which}`, ['-c', 'vitest.workerd.config.ts'], { LANE: which });
 }
 rmSync(folder, { recursive: true, force: true });
 console.log(`\n${totals.passed} passed, ${totals.failed} failed`);

@@ -1,0 +1,22 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The root of the repository, without a slash at its end. */
+export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
+
+/** Paths, relative to the root, of what a commit of the working tree would hold: tracked, or new and not ignored. */
+export function workingTree(): string[] {
+  // A clone that belongs to another user is as good as one's own, for reading.
+  const args = ['-c', 'safe.directory=*', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'];
+  const { status, stdout, stderr } = spawnSync('git', args, { cwd: root, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`git ls-files: ${stderr}`);
+  const paths = stdout.split('\0').filter((path) => path && existsSync(join(root, path)));
+  return [...new Set(paths)].sort();
+}
+
+/** The TypeScript that users run: everything that can end up in the package. */
+export function sources(): string[] {
+  return workingTree().filter((path) => /^(src|drizzle|adapters|cli)\/.*\.ts$/.test(path));
+}

@@ -1,0 +1,100 @@
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { afterAll, describe, expect, test } from 'vitest';
+import tsup from '../../tsup.config.ts';
+import { root } from './files.ts';
+import { entries, manifest } from './packed/manifest.ts';
+
+interface Budget {
+  what: string;
+  /** Which entries of the package a Worker imports together. */
+  entries: (entry: string) => boolean;
+  /** Source folders that are not counted: other budgets hold them. */
+  without?: RegExp;
+  /** KB of 1,024 bytes: own code, minified, gzip -9. */
+  limit: number;
+}
+
+const PARQUET = /^\.\/(virtual|fsx|lakehouse)$/;
+const driver = { without: /^src\//, limit: 6 };
+
+/** What a user's Worker may grow by. Every entry is in at least one row. */
+const BUDGETS: Budget[] = [
+  { what: 'core', entries: (entry) => entry === '.', limit: 9 },
+  { what: 'errors', entries: (entry) => entry === './errors', limit: 2 },
+  { what: 'driver, async', entries: (entry) => entry === './drizzle', ...driver },
+  { what: 'driver, sync', entries: (entry) => entry === './drizzle/sync', ...driver },
+  { what: 'migrator', entries: (entry) => entry === './drizzle/migrator', ...driver, limit: 1 },
+  { what: 'core + wal + cdc', entries: (entry) => /^\.(\/wal|\/cdc)?$/.test(entry), limit: 14 },
+  {
+    what: 'everything but Parquet, without Drizzle',
+    entries: (entry) => !PARQUET.test(entry) && !/^\.\/(drizzle|adapters)/.test(entry),
+    limit: 34,
+  },
+];
+
+/** `./drizzle/sync` → `drizzle/sync.ts`, by way of the file that it is built to. */
+function sourceOf(entry: string): string {
+  const { default: built } = manifest().exports[entry] as { default: string };
+  const name = /^\.\/dist\/(.+)\.js$/.exec(built)![1]!;
+  return (tsup as { entry: Record<string, string> }).entry[name]!;
+}
+
+async function measure(files: readonly string[], without?: RegExp) {
+  const { outputFiles, metafile } = await build({
+    stdin: {
+      contents: files.map((file, at) => `export * as e${at} from './${file}';`).join('\n'),
+      resolveDir: root,
+    },
+    absWorkingDir: root,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    packages: 'external',
+    write: false,
+    metafile: true,
+    outdir: '.',
+    plugins: [
+      {
+        name: 'without',
+        setup({ onResolve, resolve }) {
+          onResolve({ filter: /^\./ }, async ({ path, resolveDir, kind, pluginData }) => {
+            if (pluginData === 'seen') return undefined;
+            const found = await resolve(path, { resolveDir, kind, pluginData: 'seen' });
+            return without?.test(found.path.slice(root.length + 1)) ? { path, external: true } : found;
+          });
+        },
+      },
+    ],
+  });
+  const inputs = Object.values(metafile.outputs)[0]!.inputs;
+  return {
+    bytes: gzipSync(outputFiles[0]!.contents, { level: 9 }).length,
+    minified: outputFiles[0]!.contents.length,
+    inputs,
+  };
+}
+
+const printed: string[] = [];
+afterAll(() => console.log(`\nminified + gzip, bytes\n${printed.join('\n')}`));
+
+describe('the size of what a Worker bundles', () => {
+  test('every entry has a source and a budget', () => {
+    for (const entry of entries()) {
+      expect(sourceOf(entry), entry).toBeDefined();
+      expect(BUDGETS.filter((budget) => budget.entries(entry)).length, entry).toBeGreaterThan(0);
+    }
+  });
+
+  test.each(BUDGETS)('$what: at most $limit KB', async ({ what, entries: among, without, limit }) => {
+    const { bytes, minified, inputs } = await measure(entries().filter(among).map(sourceOf), without);
+    printed.push(
+      `${String(bytes).padStart(7)} of ${String(limit * 1024).padStart(6)}  ${what} (minified ${minified})`,
+    );
+    // On failure: who weighs how much, minified, heaviest first.
+    const heaviest = Object.entries(inputs).sort(([, a], [, b]) => b.bytesInOutput - a.bytesInOutput);
+    const weights = heaviest.slice(0, 15).map(([path, { bytesInOutput }]) => `${path} ${bytesInOutput}`);
+    expect(bytes, `${what}: ${weights.join(', ')}\n`).toBeLessThanOrEqual(limit * 1024);
+  });
+});
