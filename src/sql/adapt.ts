@@ -3,7 +3,7 @@ import { applyEdits, type Edit } from './edit.ts';
 import { byteLength, jsonLiteral, type SqlValue, sqlLiteral } from './literal.ts';
 import { type Run, splitRows } from './rows.ts';
 import { Token } from './token.ts';
-import { tokenize } from './tokenizer.ts';
+import { type Tokens, tokenize } from './tokenizer.ts';
 import type { ParameterToken, Statement } from './types.ts';
 
 /** workerd: bound parameters, bytes of SQL text, terms of a compound SELECT, bytes of a string. */
@@ -94,7 +94,7 @@ interface Slot {
 /** `sql` with `edits`, and at most MAX_PARAMETERS values bound: IN lists become JSON, then small values literals. */
 function bind(
   sql: string,
-  t: readonly number[],
+  t: Tokens,
   edits: readonly Edit[],
   parameters: readonly ParameterToken[],
   values: readonly SqlValue[],
@@ -163,7 +163,7 @@ function bind(
 }
 
 /** Start of the outermost FROM; 0 without one. */
-function fromClause(t: readonly number[]): number {
+function fromClause(t: Tokens): number {
   for (let i = 0, depth = 0; i < t.length; i += 3) {
     if (t[i] === Token.LEFT_PAREN) depth++;
     else if (t[i] === Token.RIGHT_PAREN) depth--;
@@ -173,7 +173,7 @@ function fromClause(t: readonly number[]): number {
 }
 
 /** The lists `IN (?, ?, ..)` of nothing but parameters, the longest first. */
-function parameterLists(t: readonly number[]): { start: number; end: number }[] {
+function parameterLists(t: Tokens): { start: number; end: number }[] {
   const lists = [];
   for (let i = 0; i < t.length; i += 3) {
     if (t[i] !== Token.IN || t[i + 3] !== Token.LEFT_PAREN) continue;

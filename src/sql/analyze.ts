@@ -3,7 +3,7 @@ import { numberParameters } from './parameters.ts';
 import { findReferences, type References } from './references.ts';
 import { skipExplain, statementEnd } from './split.ts';
 import { Token } from './token.ts';
-import { tokenize } from './tokenizer.ts';
+import { type Tokens, tokenize } from './tokenizer.ts';
 import type { ParameterToken, Statement, StatementKind } from './types.ts';
 
 const KINDS: Readonly<Record<string, StatementKind>> = Object.fromEntries(
@@ -21,7 +21,7 @@ const KINDS: Readonly<Record<string, StatementKind>> = Object.fromEntries(
 const NOTHING: References = { tables: [], verb: '', returning: false, compoundTerms: 1 };
 
 /** Index of the first token that is no `;`, from `at` on. */
-function skipSemicolons(tokens: readonly number[], at: number): number {
+function skipSemicolons(tokens: Tokens, at: number): number {
   let i = at;
   while (tokens[i] === Token.SEMICOLON) i += 3;
   return i;

@@ -1,6 +1,7 @@
 import type { Edit } from './edit.ts';
 import { foldName, unquoteIdentifier } from './identifier.ts';
 import { isName, Token } from './token.ts';
+import type { Tokens } from './tokenizer.ts';
 import type { Statement } from './types.ts';
 
 /** How compounds are nested. */
@@ -17,7 +18,7 @@ export interface Nesting {
  * are left-associative, so this is exact for any mixture. Undefined when a compound cannot be nested: a recursive
  * common table expression, or an ORDER BY that names more than a result column.
  */
-export function nestCompounds(statement: Statement, t: readonly number[], max: number): Nesting | undefined {
+export function nestCompounds(statement: Statement, t: Tokens, max: number): Nesting | undefined {
   const { sql } = statement;
   const edits: Edit[] = [];
   let firstTerm: number | undefined;

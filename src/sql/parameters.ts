@@ -1,4 +1,5 @@
 import { Token } from './token.ts';
+import type { Tokens } from './tokenizer.ts';
 import type { ParameterToken } from './types.ts';
 
 /**
@@ -8,7 +9,7 @@ import type { ParameterToken } from './types.ts';
  */
 export function numberParameters(
   sql: string,
-  tokens: readonly number[],
+  tokens: Tokens,
   from: number,
   to: number,
   found?: ParameterToken[],

@@ -1,5 +1,6 @@
 import { foldName, unquoteIdentifier } from './identifier.ts';
 import { isAlias, isName, Token } from './token.ts';
+import type { Tokens } from './tokenizer.ts';
 import type { TableReference } from './types.ts';
 
 /** Names of the common table expressions of one WITH; its own bodies see them too. */
@@ -41,7 +42,7 @@ export interface References {
  */
 export function findReferences(
   sql: string,
-  t: readonly number[],
+  t: Tokens,
   head: number,
   end: number,
   defines: boolean,

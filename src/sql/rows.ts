@@ -1,5 +1,6 @@
 import { byteLength, type SqlValue } from './literal.ts';
 import { Token } from './token.ts';
+import type { Tokens } from './tokenizer.ts';
 
 /** One statement to run in place of another, or of a part of it. */
 export interface Run {
@@ -14,7 +15,7 @@ export interface Run {
  */
 export function splitRows(
   sql: string,
-  t: readonly number[],
+  t: Tokens,
   values: readonly SqlValue[],
   parameters: number,
   bytes: number,

@@ -1,8 +1,8 @@
 import { Token } from './token.ts';
-import { tokenize } from './tokenizer.ts';
+import { type Tokens, tokenize } from './tokenizer.ts';
 
 /** Index of the first token behind EXPLAIN or EXPLAIN QUERY PLAN; `at` itself when there is none. */
-export function skipExplain(tokens: readonly number[], at: number): number {
+export function skipExplain(tokens: Tokens, at: number): number {
   if (tokens[at] !== Token.EXPLAIN) return at;
   return tokens[at + 3] === Token.QUERY ? at + 9 : at + 3;
 }
@@ -11,7 +11,7 @@ export function skipExplain(tokens: readonly number[], at: number): number {
  * Index of the token that ends the statement starting at token `at`: its `;`, or the end of the tokens. In a
  * trigger body the `;` of each inner statement does not count: the body ends with the first END behind a `;`.
  */
-export function statementEnd(tokens: readonly number[], at: number): number {
+export function statementEnd(tokens: Tokens, at: number): number {
   const head = skipExplain(tokens, at);
   // CREATE TRIGGER, CREATE TEMP TRIGGER; but not CREATE TABLE trigger.
   const second = tokens[head + 3] === Token.WORD ? head + 6 : head + 3;

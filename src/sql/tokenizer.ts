@@ -27,13 +27,18 @@ function isIdentifierCode(c: number): boolean {
   return c > 127 || c === 36 || classes[c]! > SPACE;
 }
 
+/** Tokens as {@link tokenize} gives them. */
+export type Tokens = Int32Array;
+
 /**
  * Splits SQL text by SQLite's lexical grammar. The result is flat, three integers per token: kind (token.ts),
  * start, end, in UTF-16 code units. White space and comments are the gaps between tokens. Never throws: what
  * SQLite cannot read is an ILLEGAL token. A NUL character ends the text for SQLite, so all from there on is one.
  */
-export function tokenize(text: string): number[] {
-  const tokens: number[] = [];
+export function tokenize(text: string): Tokens {
+  // One array of the most that can be: growing would copy the tokens of a statement of many rows again and again.
+  const tokens = new Int32Array(3 * text.length);
+  let count = 0;
   const nul = text.indexOf('\0');
   const sql = nul < 0 ? text : text.slice(0, nul);
   const length = sql.length;
@@ -102,8 +107,14 @@ export function tokenize(text: string): number[] {
         token = Token.OPERATOR;
       } else if (!'%&()*+,-./;<>|~'.includes(sql[start]!)) token = Token.ILLEGAL;
     }
-    tokens.push(token, start, at);
+    tokens[count++] = token;
+    tokens[count++] = start;
+    tokens[count++] = at;
   }
-  if (nul >= 0) tokens.push(Token.ILLEGAL, nul, text.length);
-  return tokens;
+  if (nul >= 0) {
+    tokens[count++] = Token.ILLEGAL;
+    tokens[count++] = nul;
+    tokens[count++] = text.length;
+  }
+  return tokens.subarray(0, count);
 }
