@@ -37,6 +37,6 @@ async function setForeignKeys({ sql, storage }: Engine, on: 0 | 1): Promise<void
   }
   throw new DosqlError(
     'MIGRATION_FAILED',
-    `SQLite did not turn foreign keys ${on ? 'on' : 'off'}: something writes all the time, or a transaction is open. Pass ctx to DB() and await other writes first.`,
+    `SQLite did not turn foreign keys ${on ? 'on' : 'off'}: a transaction is open. Pass ctx to DB(), and await other writes first.`,
   );
 }

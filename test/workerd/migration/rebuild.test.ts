@@ -72,6 +72,13 @@ function abortAtDrop({ sql }: DurableObjectStorage, abort: () => void): void {
   }) as typeof sql.exec;
 }
 
+/** Lets one statement do nothing, as SQLite does with a pragma while a transaction is open. */
+function ignoreStatement({ sql }: DurableObjectStorage, ignored: string): void {
+  const exec = sql.exec.bind(sql);
+  sql.exec = ((text: string, ...values: unknown[]) =>
+    text === ignored ? exec('SELECT 1') : exec(text, ...values)) as typeof sql.exec;
+}
+
 describe('rebuilding a table that others refer to', () => {
   it.each([
     ['with the pragmas of drizzle-kit', rebuild],
@@ -146,6 +153,40 @@ describe('rebuilding a table that others refer to', () => {
       expectEnforced(storage);
     }, env.OBJECTS.get(stub.id));
   });
+
+  it('runs nothing when foreign keys cannot be turned off', () =>
+    inObject(async (storage, ctx) => {
+      await migrate(storage, [schema, data]);
+      ignoreStatement(storage, 'PRAGMA foreign_keys=0');
+      const error = await failure(migrate(storage, [schema, data, rebuild], ctx));
+      expect(error.code).toBe('MIGRATION_FAILED');
+      expect(error.message).toContain('did not turn foreign keys off');
+      expect(isNew(storage)).toBe(false);
+      expect(counts(storage)).toEqual(whole);
+      expectEnforced(storage);
+    }));
+
+  it('aborts the object when foreign keys cannot be turned on again', async () => {
+    const stub = freshStub();
+    await expect(
+      inObject(async (storage, ctx) => {
+        ignoreStatement(storage, 'PRAGMA foreign_keys=1');
+        await migrate(storage, [schema, data, rebuild], ctx);
+      }, stub),
+    ).rejects.toThrow('did not turn foreign keys on');
+    await inObject((storage) => {
+      expectEnforced(storage);
+      expect(isNew(storage)).toBe(true);
+      expect(counts(storage)).toEqual(whole);
+    }, env.OBJECTS.get(stub.id));
+  });
+
+  it('without ctx it says so instead', () =>
+    inObject(async (storage) => {
+      ignoreStatement(storage, 'PRAGMA foreign_keys=1');
+      const error = await failure(migrate(storage, [schema, data, rebuild]));
+      expect(error.message).toContain('did not turn foreign keys on');
+    }));
 
   it('an eviction while foreign keys are off turns them on', async () => {
     const stub = freshStub();
