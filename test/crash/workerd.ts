@@ -25,7 +25,11 @@ export class Workerd {
   onLine: (line: string) => void = () => {};
 
   /** Builds `entry`, whose `Subject` is a Durable Object class; `texts` become modules of text. */
-  static async create(entry: string, texts: Readonly<Record<string, string>> = {}): Promise<Workerd> {
+  static async create(
+    entry: string,
+    texts: Readonly<Record<string, string>> = {},
+    compatibility: Compatibility = { date: '2026-01-01', flags: ['nodejs_compat'] },
+  ): Promise<Workerd> {
     const workerd = new Workerd();
     await build({
       absWorkingDir: root,
@@ -37,7 +41,7 @@ export class Workerd {
       external: ['node:*', 'cloudflare:*'],
     });
     mkdirSync(join(workerd.#folder, 'disk'));
-    writeFileSync(join(workerd.#folder, 'config.capnp'), configuration(texts));
+    writeFileSync(join(workerd.#folder, 'config.capnp'), configuration(texts, compatibility));
     return workerd;
   }
 
@@ -88,7 +92,12 @@ function onLines(stream: Readable, handle: (line: string) => void): void {
   });
 }
 
-function configuration(texts: Readonly<Record<string, string>>): string {
+interface Compatibility {
+  date: string;
+  flags: readonly string[];
+}
+
+function configuration(texts: Readonly<Record<string, string>>, { date, flags }: Compatibility): string {
   const modules = Object.entries(texts).map(
     ([name, text]) => `    (name = ${JSON.stringify(name)}, text = ${JSON.stringify(text)}),`,
   );
@@ -105,8 +114,8 @@ const worker :Workerd.Worker = (
     (name = "worker.js", esModule = embed "worker.js"),
 ${modules.join('\n')}
   ],
-  compatibilityDate = "2026-01-01",
-  compatibilityFlags = ["nodejs_compat"],
+  compatibilityDate = "${date}",
+  compatibilityFlags = ${JSON.stringify(flags)},
   durableObjectNamespaces = [(className = "Subject", uniqueKey = "subject", enableSql = true)],
   durableObjectStorage = (localDisk = "disk"),
   bindings = [(name = "SUBJECTS", durableObjectNamespace = "Subject")],
