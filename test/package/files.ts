@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 /** The root of the repository, without a slash at its end. */
-export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
+export const root = join(import.meta.dirname, '../..');
 
 /** Paths, relative to the root, of what a commit of the working tree would hold: tracked, or new and not ignored. */
 export function workingTree(): string[] {

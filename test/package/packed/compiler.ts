@@ -47,7 +47,7 @@ export function mistakes(project: Project, files: readonly string[]): string[] {
   });
 }
 
-/** The pages whose snippets are promises to keep. */
+/** The pages that users read. */
 export function pages(): string[] {
   const guides = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' });
   return ['README.md', ...guides.filter((path) => path.endsWith('.md')).map((path) => `docs/${path}`)];

@@ -70,25 +70,32 @@ export class Project {
     throw new Error(`No installed package has a command ${name}.`);
   }
 
+  #environment(): NodeJS.ProcessEnv {
+    // Of what the test runner sets, nothing: a user's shell has none of it.
+    const runner = /^(VITEST|TEST|NODE_ENV|NODE_OPTIONS|FORCE_COLOR|npm_|INIT_CWD)/;
+    const own = Object.entries(process.env).filter(([name]) => !runner.test(name));
+    return {
+      ...Object.fromEntries(own),
+      PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
+      CI: '1',
+      NO_COLOR: '1',
+      // Settings and logs go into the project; nothing asks the network.
+      HOME: this.folder,
+      XDG_CONFIG_HOME: this.at('.config'),
+      WRANGLER_SEND_METRICS: 'false',
+      WRANGLER_WRITE_LOGS: 'false',
+      WRANGLER_HIDE_BANNER: 'true',
+      CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    };
+  }
+
   start(name: string, args: readonly string[]): ChildProcess {
     const child = spawn(process.execPath, [this.bin(name), ...args], {
       cwd: this.folder,
       stdio: ['ignore', 'pipe', 'pipe'],
       // A group of its own, so that what it starts ends with it.
       detached: true,
-      env: {
-        ...process.env,
-        PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
-        CI: '1',
-        NO_COLOR: '1',
-        // Settings and logs go into the project; nothing asks the network.
-        HOME: this.folder,
-        XDG_CONFIG_HOME: this.at('.config'),
-        WRANGLER_SEND_METRICS: 'false',
-        WRANGLER_WRITE_LOGS: 'false',
-        WRANGLER_HIDE_BANNER: 'true',
-        CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-      },
+      env: this.#environment(),
     });
     this.#running.add(child);
     child.once('exit', () => this.#running.delete(child));

@@ -7,7 +7,7 @@ import { blocks, blocksOf, commands, words } from './markdown.ts';
 import { chapter, follow } from './newcomer.ts';
 import { Project } from './project.ts';
 
-const isTypeScript = (language: string) => /^(ts|tsx|typescript)$/.test(language);
+const typed = (page: string) => blocks(page).filter(({ language }) => /^(ts|tsx|typescript)$/.test(language));
 const read = (page: string) => readFileSync(join(root, page), 'utf8');
 
 describe('the snippets', () => {
@@ -27,24 +27,25 @@ describe('the snippets', () => {
    * builds on the files of the quick start. `<!-- snippets … -->` declares, in a global declaration file that readers
    * do not see, the names that its blocks take for granted.
    */
-  test.each(pages())('of %s type-check against the package', (page) => {
-    const folder = `pages/${page}`;
-    const at = (path: string) => `${folder}/${path}`;
-    for (const { path, content } of quickStart) project.write(at(path!), content);
-    project.write(at('src/migrations.ts'), project.read('src/migrations.ts'));
-    const files = blocks(page)
-      .filter(({ language }) => isTypeScript(language))
-      .map(({ path, content, line }) => {
+  test.each(pages().filter((page) => typed(page).length > 0))(
+    'of %s type-check against the package',
+    (page) => {
+      const folder = `pages/${page}`;
+      const at = (path: string) => `${folder}/${path}`;
+      for (const { path, content } of quickStart) project.write(at(path!), content);
+      project.write(at('src/migrations.ts'), project.read('src/migrations.ts'));
+      const files = typed(page).map(({ path, content, line }) => {
         const file = at(path ?? `src/line-${line}.ts`);
         project.write(file, content);
         return file;
       });
-    const context = [...read(page).matchAll(/<!-- snippets\n([\s\S]*?)-->/g)]
-      .map(([, text]) => text)
-      .join('\n');
-    project.write(at('src/context.d.ts'), context);
-    expect(mistakes(project, [...files, at('src/context.d.ts')])).toEqual([]);
-  });
+      const context = [...read(page).matchAll(/<!-- snippets\n([\s\S]*?)-->/g)]
+        .map(([, text]) => text)
+        .join('\n');
+      project.write(at('src/context.d.ts'), context);
+      expect(mistakes(project, [...files, at('src/context.d.ts')])).toEqual([]);
+    },
+  );
 
   test('are checked: a wrong one is found', () => {
     project.write('src/wrong.ts', `import { DB } from '@dotdo/dosql';\nexport const db: number = DB('a');\n`);
