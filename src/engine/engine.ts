@@ -8,12 +8,14 @@ import { exactQuery, type IntegerMode, isSuspect, restoreIntegers } from './inte
 import { Lock } from './lock.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { checkForeignKeys, Pragmas } from './pragmas.ts';
-import { runSpecial, statementError } from './special.ts';
+import { runSpecial } from './special.ts';
+import { statementError } from './statement-error.ts';
 import { decodeRows, integerVariant, type SqlValue } from './values.ts';
 import { runWrite } from './write.ts';
 
 const ENGINES = new WeakMap<DurableObjectStorage, Engine>();
 const PLANS = 512;
+const MAX_CACHED_TEXT = 250_000;
 
 /**
  * The one engine in front of a DurableObjectStorage: plans, lock, pragmas and counters are shared by every Database
@@ -26,6 +28,7 @@ export class Engine {
   readonly planHooks: ((statement: Statement) => Rewrite | undefined)[] = [];
   readonly schemaHooks: SchemaHook[] = [];
   readonly endHooks: TransactionEndHook[] = [];
+  readonly rollbackHooks: ((outermost: boolean) => void)[] = [];
   readonly commitHooks: ((tables: ReadonlySet<string>) => void)[] = [];
   readonly maintenanceHooks = new Map<string, (options: MaintenanceOptions) => unknown>();
   readonly flushHooks: (() => Promise<void>)[] = [];
@@ -69,7 +72,8 @@ export class Engine {
       if (typeof sql !== 'string')
         throw new DosqlError('INVALID_ARGUMENT', `SQL text must be a string, not ${typeof sql}.`);
       plan = makePlan(sql, this.planHooks);
-      this.#plans.set(sql, plan);
+      // A text of megabytes is an insert of its own rows: it will not come again, and its analysis is large.
+      if (sql.length < MAX_CACHED_TEXT) this.#plans.set(sql, plan);
     }
     return plan;
   }
@@ -90,19 +94,19 @@ export class Engine {
 
   /** Runs for effect; at the price of one `sql.exec` for a plain write. @throws DosqlError */
   run(plan: Plan, values: readonly SqlValue[]): void {
-    if (!plan.plain || plan.reads || this.watched() || (this.depth === 0 && this.deferred())) {
+    if (!plan.plain || plan.reads || (this.depth === 0 && this.deferred())) {
       this.all(plan, values, 'number');
       return;
     }
     try {
       const cursor = this.sql.exec(plan.sql, ...values);
-      this.writes++;
       this.rowsWritten = cursor.rowsWritten;
       this.rowsRead = cursor.rowsRead;
     } catch (error) {
       this.#retry(error, plan.sql, plan, values);
-      this.writes++;
     }
+    this.touch(plan);
+    if (this.depth === 0 && this.watched()) this.endSingle(plan);
   }
 
   /** One `sql.exec`, drained: an open cursor would lock its table against DDL. Raw values. @throws DosqlError */
@@ -146,6 +150,7 @@ export class Engine {
       return result;
     } catch (error) {
       if (outermost) this.rolledBack();
+      this.undone(outermost);
       throw error;
     } finally {
       this.depth--;
@@ -156,6 +161,11 @@ export class Engine {
   beforeCommit(): void {
     // workerd: a deferred foreign key that is violated at commit resets the whole object.
     if (this.deferred() || this.pragmas.deferForeignKeys) checkForeignKeys(this);
+    this.ending();
+  }
+
+  /** Last work of the listeners inside an outermost transaction. */
+  ending(): void {
     for (const hook of this.endHooks) hook();
   }
 
@@ -172,6 +182,11 @@ export class Engine {
     const tables = this.#touched;
     this.#touched = new Set();
     for (const hook of this.commitHooks) hook(tables);
+  }
+
+  /** Tells listeners that a transaction or a savepoint was rolled back. */
+  undone(outermost: boolean): void {
+    for (const hook of this.rollbackHooks) hook(outermost);
   }
 
   rolledBack(): void {

@@ -20,9 +20,14 @@ export interface Explanation {
 export function explain(engine: Engine, plan: Plan, values: readonly SqlValue[]): Explanation {
   if (plan.refusal) throw plan.refusal();
   let { sql } = plan;
-  for (const rewrite of plan.rewrites) sql = rewrite.sql ?? sql;
+  let bound = values as SqlValue[];
+  for (const rewrite of plan.rewrites) {
+    sql = rewrite.sql ?? sql;
+    const next = rewrite.bind?.(bound);
+    if (Array.isArray(next)) bound = next as SqlValue[];
+  }
   const shown = engine.plan(`EXPLAIN QUERY PLAN ${sql}`);
-  const rows = engine.all(shown, values, 'number') as [
+  const rows = engine.all(shown, bound, 'number') as [
     id: number,
     parent: number,
     unused: number,

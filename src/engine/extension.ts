@@ -36,6 +36,8 @@ export interface EngineHost {
    * outside any transaction, in the same synchronous turn, which the platform commits as a whole.
    */
   onTransactionEnd(hook: TransactionEndHook): void;
+  /** Called after a transaction (`outermost`) or a savepoint was rolled back: what was read inside it is void. */
+  onRollback(hook: (outermost: boolean) => void): void;
   /** Called after every commit with the lower-case names of the tables written through the engine. */
   onCommit(hook: (tables: ReadonlySet<string>) => void): void;
   /** Called by `db.maintenance()`; what it returns is part of the report under the extension's name. */

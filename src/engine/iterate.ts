@@ -2,7 +2,7 @@ import type { Engine } from './engine.ts';
 import { exactQuery, type IntegerMode, isSuspect, restoreRow, unreadable } from './integers.ts';
 import { factoryFor, type Plan } from './plan.ts';
 import type { Scope } from './scope.ts';
-import { statementError } from './special.ts';
+import { statementError } from './statement-error.ts';
 import { decodeRows, integerVariant, type SqlValue } from './values.ts';
 
 /**

@@ -1,10 +1,11 @@
-import { DosqlError, limitExceeded } from '../errors/index.ts';
-import { adapt } from '../sql/adapt.ts';
+import { limitExceeded } from '../errors/index.ts';
+import { adapt, MAX_COMPOUND_TERMS } from '../sql/adapt.ts';
 import { drain } from './cursor.ts';
 import type { Engine } from './engine.ts';
 import type { IntegerMode } from './integers.ts';
 import type { Plan } from './plan.ts';
 import { checkForeignKeys } from './pragmas.ts';
+import { statementError } from './statement-error.ts';
 import { decodeRows, type SqlValue } from './values.ts';
 import { commitWrite } from './write.ts';
 
@@ -17,17 +18,16 @@ export function runOversize(
 ): unknown[][] {
   const { statement } = plan;
   if (values.length !== statement.parameterCount) {
-    throw new DosqlError(
-      'PARAMETER_COUNT',
-      `The statement has ${statement.parameterCount} parameters, ${values.length} values were given.`,
-      {
-        statement: plan.sql,
-      },
-    );
+    throw statementError('Wrong number of parameter bindings', plan, values);
   }
   const adapted = adapt(statement, values);
-  if ('limit' in adapted)
-    throw limitExceeded(adapted.limit.name, adapted.limit.limit, adapted.limit.actual, plan.sql);
+  if ('limit' in adapted || (adapted.needsBinary && declaresCollation(engine))) {
+    const { name, limit, actual } =
+      'limit' in adapted
+        ? adapted.limit
+        : { name: 'compound SELECT terms', limit: MAX_COMPOUND_TERMS, actual: statement.compoundTerms };
+    throw limitExceeded(name, limit, actual, plan.sql);
+  }
   const { runs, columns, deferForeignKeys } = adapted;
   const one = (run: (typeof runs)[number]): unknown[][] => {
     const rows = engine.exec(run.sql, plan, run.values);
@@ -58,6 +58,12 @@ export function runOversize(
   };
   const target = deferForeignKeys ? statement.tables.find((table) => table.role === 'write') : undefined;
   return target ? inOneStatement(engine, target.name, all) : engine.transactionSync(all);
+}
+
+/** Nested terms compare by the collation of another column than before, which matters once any is not BINARY. */
+function declaresCollation(engine: Engine): boolean {
+  const schema = drain(engine.sql.exec("SELECT sql FROM sqlite_master WHERE sql LIKE '%collate%'"));
+  return schema.some(([sql]) => /\bcollate\s+["'`[]?(?!binary\b)/i.test(String(sql)));
 }
 
 /**

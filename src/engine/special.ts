@@ -1,4 +1,4 @@
-import { DosqlError, fromSqlite } from '../errors/index.ts';
+import { DosqlError } from '../errors/index.ts';
 import type { Engine } from './engine.ts';
 import type { IntegerMode } from './integers.ts';
 import { runOversize } from './oversize.ts';
@@ -65,9 +65,13 @@ function runRewritten(
 ): unknown[][] {
   let { sql } = plan;
   let bound = values;
+  // A statement that only runs inside a frame keeps every care that its own text needs.
+  const framed = plan.rewrites.every((rewrite) => rewrite.around && !('sql' in rewrite) && !rewrite.bind);
+  const bare = framed ? bareOf(plan) : undefined;
   let run = (): unknown[][] => {
+    if (bare) return engine.all(bare, values, mode);
     const rows = engine.exec(sql, plan, bound);
-    if (decodeRows(rows) && mode !== 'number') engine.restore(sql, plan, bound, rows, mode);
+    if (decodeRows(rows) && mode !== 'number' && plan.reads) engine.restore(sql, plan, bound, rows, mode);
     return rows;
   };
   for (const { sql: text = sql, bind, around } of plan.rewrites) {
@@ -86,30 +90,18 @@ function runRewritten(
     const inner = run;
     if (around) run = () => around(inner);
   }
-  return plan.reads ? run() : commitWrite(engine, plan, run);
+  return plan.reads || bare ? run() : commitWrite(engine, plan, run);
 }
 
-/** The DosqlError for a failed statement; syntax that an extension would understand names the extension. */
-export function statementError(error: unknown, plan: Plan, values: readonly SqlValue[]): DosqlError {
-  const { sql, statement } = plan;
-  if (/\bFOR\s+SYSTEM_TIME\b/i.test(sql))
-    return missingFeature('FOR SYSTEM_TIME', 'timeTravel', 'history', sql, error);
-  if (statement.tables.some((table) => table.string && table.name.includes('://'))) {
-    return missingFeature('A URL in table position', 'virtualTables', 'virtual', sql, error);
+const BARE = new WeakMap<Plan, Plan>();
+
+/** The plan without its rewrites. */
+function bareOf(plan: Plan): Plan {
+  let bare = BARE.get(plan);
+  if (!bare) {
+    const { kind } = plan.statement;
+    bare = { ...plan, rewrites: [], plain: !plan.oversize && (kind === 'read' || kind === 'write') };
+    BARE.set(plan, bare);
   }
-  return fromSqlite(error, sql, { expected: statement.parameterCount, given: values.length });
-}
-
-function missingFeature(
-  what: string,
-  factory: string,
-  module: string,
-  statement: string,
-  cause: unknown,
-): DosqlError {
-  return new DosqlError(
-    'FEATURE_NOT_ENABLED',
-    `${what} needs an extension: import { ${factory} } from '@dotdo/dosql/${module}' and pass ${factory}(…) in DB(name, { extensions: […] }).`,
-    { statement, cause },
-  );
+  return bare;
 }

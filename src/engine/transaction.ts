@@ -158,6 +158,7 @@ async function inStorage<T>(
       }
     });
   } catch (error) {
+    engine.undone(engine.depth === 0);
     throw failure ? failure.error : error;
   }
 }

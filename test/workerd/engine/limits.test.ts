@@ -150,6 +150,19 @@ describe('statements beyond the platform limits', () => {
       expect((await db.query(distinct.join(' UNION '))).rows).toEqual(range(7).map((b) => ({ b })));
     }));
 
+  it('do not unite 40 terms where nesting could compare rows by another collation', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      const sql = range(40)
+        .map((i) => `SELECT a || '' AS a FROM t${i}`)
+        .join(' UNION ');
+      for (let i = 0; i < 40; i++)
+        await db.batch([`CREATE TABLE t${i} (a)`, `INSERT INTO t${i} VALUES ('x'), ('X')`]);
+      expect((await db.query(sql)).rows).toEqual([{ a: 'X' }, { a: 'x' }]);
+      await db.run('CREATE TABLE other (a COLLATE NOCASE)');
+      await expect(db.query(sql)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED', limit: { actual: 40 } });
+    }));
+
   it('say which limit when nothing helps, and write nothing', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });

@@ -1,0 +1,28 @@
+import { DosqlError, fromSqlite } from '../errors/index.ts';
+import type { Plan } from './plan.ts';
+import type { SqlValue } from './values.ts';
+
+/** The DosqlError for a failed statement; syntax that an extension would understand names the extension. */
+export function statementError(error: unknown, plan: Plan, values: readonly SqlValue[]): DosqlError {
+  const { sql, statement } = plan;
+  if (/\bFOR\s+SYSTEM_TIME\b/i.test(sql))
+    return missingFeature('FOR SYSTEM_TIME', 'timeTravel', 'history', sql, error);
+  if (statement.tables.some((table) => table.string && table.name.includes('://'))) {
+    return missingFeature('A URL in table position', 'virtualTables', 'virtual', sql, error);
+  }
+  return fromSqlite(error, sql, { expected: statement.parameterCount, given: values.length });
+}
+
+function missingFeature(
+  what: string,
+  factory: string,
+  module: string,
+  statement: string,
+  cause: unknown,
+): DosqlError {
+  return new DosqlError(
+    'FEATURE_NOT_ENABLED',
+    `${what} needs an extension: import { ${factory} } from '@dotdo/dosql/${module}' and pass ${factory}(…) in DB(name, { extensions: […] }).`,
+    { statement, cause },
+  );
+}
