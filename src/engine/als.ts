@@ -12,9 +12,11 @@ interface Storage {
  */
 let storage: Storage | undefined;
 let loading: Promise<void> | undefined;
+let loaded = false;
 
-/** Resolves when it is known whether AsyncLocalStorage exists. */
-export function loadContext(): Promise<void> {
+/** Resolves when it is known whether AsyncLocalStorage exists; undefined when it already is. */
+export function loadContext(): Promise<void> | undefined {
+  if (loaded) return undefined;
   loading ??= (async () => {
     try {
       const specifier = 'node:async_hooks';
@@ -25,6 +27,7 @@ export function loadContext(): Promise<void> {
     } catch {
       // No such module: the deadline of the transaction is then the only guard against waiting for oneself.
     }
+    loaded = true;
   })();
   return loading;
 }

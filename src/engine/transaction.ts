@@ -74,7 +74,9 @@ export async function runTransaction<T>(
 ): Promise<T> {
   parent.check();
   if (parent.blocked) refuseInside(parent);
-  await loadContext();
+  // Without an await once it is known, so that calls have their turn in the order in which they are made.
+  const loading = loadContext();
+  if (loading) await loading;
   return parent.lock.exclusive(() =>
     parent instanceof TransactionScope ? nested(parent, work, options) : outermost(parent, work, options),
   );

@@ -103,6 +103,18 @@ describe('asynchronous transactions', () => {
       expect(await ids()).toEqual([2]);
     }));
 
+  it('have their turn in the order of the calls', () =>
+    inObject(async (storage) => {
+      const { db, ids } = await opened(storage);
+      await Promise.all([
+        db.transaction(async (tx) => void (await tx.run('INSERT INTO t (id) SELECT count(*) + 1 FROM t'))),
+        db.run('INSERT INTO t (id) SELECT count(*) + 10 FROM t'),
+        db.transaction(async (tx) => void (await tx.run('INSERT INTO t (id) SELECT count(*) + 100 FROM t'))),
+        db.batch(['INSERT INTO t (id) SELECT count(*) + 1000 FROM t']),
+      ]);
+      expect(await ids()).toEqual([1, 11, 102, 1003]);
+    }));
+
   it('refuse the database handle inside the callback instead of waiting for themselves', () =>
     inObject(async (storage) => {
       const { db, ids } = await opened(storage);
