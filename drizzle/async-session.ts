@@ -69,13 +69,12 @@ export class AsyncQuery extends Query {
 
   failed(error: unknown, placeholders?: Placeholders): DrizzleQueryError {
     if (error instanceof DrizzleQueryError) return error;
-    let params = this.params;
     try {
-      params = this.bind(placeholders);
+      return new DrizzleQueryError(this.form.sql, this.bind(placeholders), error as Error);
     } catch {
-      // What could not be bound is the error itself.
+      // What cannot be bound may not even have a text; the error itself says which parameter it is.
+      return new DrizzleQueryError(this.form.sql, [], error as Error);
     }
-    return new DrizzleQueryError(this.form.sql, params, error as Error);
   }
 }
 

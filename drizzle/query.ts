@@ -10,7 +10,7 @@ import { DosqlError } from '../src/errors/index.ts';
 import type { Bulk } from './bulk.ts';
 import { compileFields, type Field, type Mapper, mapRows } from './mapper.ts';
 import { observe } from './observe.ts';
-import { type DrizzleRunResult, runResult } from './result.ts';
+import { type DrizzleRunResult, NOTHING, runResult } from './result.ts';
 import type { Session } from './session.ts';
 
 export type Placeholders = Record<string, unknown> | undefined;
@@ -112,18 +112,19 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
     const plan = planOf(engine, form);
     const { kind, returning } = plan.statement;
     const write = kind === 'write';
+    const plain = session.kind === 'async';
     if (form.bulk) {
       const { rows, change } = form.bulk.run(this, placeholders);
-      return runResult(engine, objects(plan, engine.names, rows), write, change);
+      return runResult(engine, objects(plan, engine.names, rows), change, plain);
     }
     if (!write || returning || session.settings.onQuery) {
       const rows = this.fetch(form, placeholders);
-      return runResult(engine, objects(plan, engine.names, rows), write);
+      return runResult(engine, objects(plan, engine.names, rows), write ? undefined : NOTHING, plain);
     }
     const values = this.bind(placeholders);
     session.logger?.logQuery(form.sql, values);
     engine.run(plan, values);
-    return runResult(engine, [], true);
+    return runResult(engine, [], undefined, plain);
   }
 
   bind(placeholders: Placeholders): SqlValue[] {

@@ -15,6 +15,7 @@ import { ALIASED, limit, OFFSET, ORDER, section, WHERE, walkExpression } from '.
 const RELATIONAL = Symbol('relational');
 const EVERYTHING = Symbol('everything');
 const WITH = Symbol('with');
+const COLUMNS_OF = Symbol('columns');
 
 /** `db.query.users`: the relational queries of one table. */
 // biome-ignore lint/suspicious/noExplicitAny: the parameters describe results, which callers see through drizzle's own declarations
@@ -57,6 +58,8 @@ function walkLevel(
   alias: string,
 ): boolean {
   const { columns, with: relations, extras, where, orderBy } = config;
+  // No columns is not the same as no choice of columns.
+  if (columns) walk.step(COLUMNS_OF);
   for (const key in columns) {
     if (columns[key] === undefined) continue;
     walk.step(key);
@@ -124,7 +127,10 @@ const COLUMNS = new WeakMap<TableConfig, Map<string, Record<string, Column>>>();
 /** The columns that callbacks are given: proxies, made once per alias instead of once per query. */
 function aliasedColumns(table: TableConfig, alias: string): Record<string, Column> {
   let byAlias = COLUMNS.get(table);
-  if (!byAlias) COLUMNS.set(table, (byAlias = new Map()));
+  if (!byAlias) {
+    byAlias = new Map();
+    COLUMNS.set(table, byAlias);
+  }
   let columns = byAlias.get(alias);
   if (!columns) {
     columns = {};

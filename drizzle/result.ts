@@ -22,48 +22,83 @@ export interface DrizzleRunResult {
 
 type Change = ReturnType<typeof lastChange>;
 
-const CHANGE = Symbol('change');
+/** What a read or DDL changed. */
+export const NOTHING: Change = { changes: 0, lastInsertRowid: 0 };
 
-/** Own, enumerable properties of a plain object, so that a result can be spread, serialised and returned over RPC. */
-const changes: PropertyDescriptor & ThisType<Result> = {
-  enumerable: true,
-  get() {
-    return this[CHANGE]().changes;
-  },
-};
-const lastInsertRowid: PropertyDescriptor & ThisType<Result> = {
-  enumerable: true,
-  get() {
-    return this[CHANGE]().lastInsertRowid;
-  },
-};
-
-interface Result {
-  [CHANGE](): Change;
+/** Lets a class initialise a given object instead of a new one. */
+class Onto {
+  constructor(target?: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: the way to give private fields to a plain object
+    if (target) return target;
+  }
 }
 
-/** The result of the statement that the engine ran last. `SELECT changes()` costs as much as an insert: it waits until asked. */
-export function runResult(engine: Engine, rows: unknown[], write: boolean, known?: Change): DrizzleRunResult {
-  const stamp = engine.writes;
-  const result = { rows, rowsRead: engine.rowsRead, rowsWritten: engine.rowsWritten };
-  let change = known ?? (write ? undefined : { changes: 0, lastInsertRowid: 0 });
-  Object.defineProperty(result, CHANGE, {
-    value: () => {
-      if (change === undefined) {
-        if (engine.writes !== stamp) {
-          throw new DosqlError(
-            'RESULT_EXPIRED',
-            'Another write ran since this one: read changes and lastInsertRowid before it, or use returning().',
-          );
-        }
-        change = lastChange(engine);
+/** `SELECT changes()` costs as much as an insert: it waits until somebody asks. */
+class Result extends Onto implements DrizzleRunResult {
+  readonly rows: unknown[];
+  readonly rowsRead: number;
+  readonly rowsWritten: number;
+  readonly #engine: Engine;
+  readonly #writes: number;
+  #change: Change | undefined;
+
+  constructor(engine: Engine, rows: unknown[], change?: Change, target?: object) {
+    super(target);
+    this.rows = rows;
+    this.rowsRead = engine.rowsRead;
+    this.rowsWritten = engine.rowsWritten;
+    this.#engine = engine;
+    this.#writes = engine.writes;
+    this.#change = change;
+  }
+
+  get changes(): number {
+    return this.#read().changes;
+  }
+
+  get rowsAffected(): number {
+    return this.#read().changes;
+  }
+
+  get lastInsertRowid(): number | bigint {
+    return this.#read().lastInsertRowid;
+  }
+
+  #read(): Change {
+    if (this.#change === undefined) {
+      if (this.#engine.writes !== this.#writes) {
+        throw new DosqlError(
+          'RESULT_EXPIRED',
+          'Another write ran since this one: read changes and lastInsertRowid before it, or use returning().',
+        );
       }
-      return change;
-    },
-  });
-  return Object.defineProperties(result, {
-    changes,
-    rowsAffected: changes,
-    lastInsertRowid,
-  }) as unknown as DrizzleRunResult;
+      this.#change = lastChange(this.#engine);
+    }
+    return this.#change;
+  }
+}
+
+const { changes, rowsAffected, lastInsertRowid } = Object.getOwnPropertyDescriptors(Result.prototype);
+
+// The form in which the runtime adds getters fastest; they still cost 0.4 µs.
+const { __defineGetter__: own } = Object.prototype as unknown as {
+  __defineGetter__(this: object, name: string, get: unknown): void;
+};
+
+/**
+ * The result of the statement that the engine ran last. A plain one is an object that can be spread, serialised and
+ * returned over RPC, which the runtime refuses for instances of a class.
+ */
+export function runResult(
+  engine: Engine,
+  rows: unknown[],
+  change: Change | undefined,
+  plain: boolean,
+): DrizzleRunResult {
+  if (!plain) return new Result(engine, rows, change);
+  const result = new Result(engine, rows, change, {});
+  own.call(result, 'changes', changes.get);
+  own.call(result, 'rowsAffected', rowsAffected.get);
+  own.call(result, 'lastInsertRowid', lastInsertRowid.get);
+  return result;
 }

@@ -46,7 +46,10 @@ const SHAPES = new Map<string | undefined, Shapes>();
 /** Shared by all objects of an isolate: what is kept is bound to tables, not to a database. */
 export function shapesFor(casing: string | undefined): Shapes {
   let shapes = SHAPES.get(casing);
-  if (!shapes) SHAPES.set(casing, (shapes = new Shapes()));
+  if (!shapes) {
+    shapes = new Shapes();
+    SHAPES.set(casing, shapes);
+  }
   return shapes;
 }
 
