@@ -103,7 +103,7 @@ export function relationDecoder(
   map: (rows: Rows, mode: IntegerMode, exact: boolean) => unknown[],
   one: boolean,
 ): ColumnDecoder {
-  const decoder: ColumnDecoder = (rows, c, mode, outer) => {
+  return (rows, c, mode, outer) => {
     for (const row of rows) {
       let value = row[c];
       let exact = outer;
@@ -111,25 +111,32 @@ export function relationDecoder(
         const text = value;
         value = JSON.parse(text);
         // JSON.parse rounds integers; the text still has them.
-        exact = mode !== 'number' && rounded(value);
+        exact = mode !== 'number' && someRounded(value as unknown[]);
         if (exact) value = JSON.parse(text, exactInteger);
       }
       if (!one) row[c] = map(value as Rows, mode, exact);
       else row[c] = value && map([value as unknown[]], mode, exact)[0];
     }
   };
-  decoder.exact = true;
-  return decoder;
 }
 
-function rounded(value: unknown): boolean {
-  if (typeof value === 'number') return value > Number.MAX_SAFE_INTEGER || value < -Number.MAX_SAFE_INTEGER;
-  return Array.isArray(value) && value.some(rounded);
+function isRounded(value: number): boolean {
+  return value > Number.MAX_SAFE_INTEGER || value < -Number.MAX_SAFE_INTEGER;
+}
+
+function someRounded(values: readonly unknown[]): boolean {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value === 'number' ? isRounded(value) : typeof value === 'object' && value !== null && someRounded(value as unknown[])) {
+      return true;
+    }
+  }
+  return false;
 }
 
 function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
   const source = context?.source;
-  return typeof value === 'number' && rounded(value) && source && /^-?\d+$/.test(source)
+  return typeof value === 'number' && isRounded(value) && source && /^-?\d+$/.test(source)
     ? BigInt(source)
     : value;
 }

@@ -8,6 +8,7 @@ import {
   type RelationalSchemaConfig,
   type TablesRelationalConfig,
 } from 'drizzle-orm/relations';
+import { type SQL, sql } from 'drizzle-orm/sql/sql';
 import { SQLiteAsyncDialect, SQLiteSyncDialect } from 'drizzle-orm/sqlite-core/dialect';
 import { SQLiteSession } from 'drizzle-orm/sqlite-core/session';
 import type { DrizzleConfig } from 'drizzle-orm/utils';
@@ -18,6 +19,7 @@ import type { Field } from './mapper.ts';
 import type { Form, Metadata, Method, Query } from './query.ts';
 import type { DrizzleRunResult } from './result.ts';
 import { type Shapes, shapesFor } from './shapes.ts';
+import { isLimit } from './walks.ts';
 
 export type Kind = 'sync' | 'async';
 export type Schema = RelationalSchemaConfig<TablesRelationalConfig>;
@@ -34,7 +36,7 @@ export interface Options {
 /** Reads drizzle's configuration. */
 export function optionsOf(kind: Kind, config: DrizzleConfig<Record<string, unknown>>): Options {
   const Dialect = kind === 'sync' ? SQLiteSyncDialect : SQLiteAsyncDialect;
-  const dialect = new Dialect(config as never) as Options['dialect'];
+  const dialect = Object.assign(new Dialect(config as never), { buildLimit }) as unknown as Options['dialect'];
   const logger = config.logger === true ? new DefaultLogger() : config.logger || undefined;
   const cache = config.cache;
   return {
@@ -44,6 +46,15 @@ export function optionsOf(kind: Kind, config: DrizzleConfig<Record<string, unkno
     cache: is(cache, NoopCache) ? undefined : cache,
     shapes: shapesFor(config.casing),
   };
+}
+
+/**
+ * SQLite looks at a bound LIMIT when it plans, and plans again whenever it is bound anew, which costs more than many
+ * queries: a number is written out. In place of the dialect's own method.
+ */
+function buildLimit(limit: unknown): SQL | undefined {
+  if (typeof limit === 'object') return sql` limit ${limit}`;
+  return isLimit(limit) ? sql.raw(` limit ${limit}`) : undefined;
 }
 
 const SCHEMAS = new WeakMap<object, Schema>();

@@ -86,10 +86,16 @@ export function list(walk: Walk, name: symbol, chunks: readonly unknown[] | unde
   return walk.list(chunks);
 }
 
+/** What drizzle takes for a LIMIT, except placeholders and expressions. */
+export function isLimit(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0;
+}
+
+/** A number is part of the text. */
 export function limit(walk: Walk, value: unknown): boolean {
-  if (typeof value === 'number' && value >= 0) {
+  if (isLimit(value)) {
     walk.step(LIMIT);
-    return walk.value(value);
+    walk.step(value);
   }
   return typeof value !== 'object';
 }

@@ -24,7 +24,7 @@ describe('the logger', () => {
       drizzleSync(storage, { logger }).select({ id: users.id }).from(users).get();
       expect(seen).toEqual([
         ['select "id" from "users" where "users"."active" = ?', [1]],
-        ['select "id" from "users" "users" limit ?', [1]],
+        ['select "id" from "users" "users" limit 1', []],
         [
           'insert into "comments" ("id", "post_id", "body", "flagged", "at", "extra") values (null, ?, null, null, null, null)',
           [1],
