@@ -5,6 +5,7 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     errors: 'src/errors/index.ts',
+    wal: 'src/wal/index.ts',
     drizzle: 'drizzle/index.ts',
     'drizzle-sync': 'drizzle/sync.ts',
     'drizzle-migrator': 'drizzle/migrator.ts',
@@ -16,6 +17,6 @@ export default defineConfig({
   splitting: true,
   treeshake: true,
   clean: true,
-  dts: { entry: { index: 'src/index.ts', errors: 'src/errors/index.ts', drizzle: 'drizzle/index.ts', 'drizzle-sync': 'drizzle/sync.ts', 'drizzle-migrator': 'drizzle/migrator.ts' } },
+  dts: { entry: { index: 'src/index.ts', errors: 'src/errors/index.ts', wal: 'src/wal/index.ts', drizzle: 'drizzle/index.ts', 'drizzle-sync': 'drizzle/sync.ts', 'drizzle-migrator': 'drizzle/migrator.ts' } },
   external: ['drizzle-orm', /^drizzle-orm\//, /^node:/, 'cloudflare:workers'],
 });

@@ -104,6 +104,7 @@ function hostFor(engine: Engine, tiers: StorageTiers, name: string): EngineHost 
     },
     onSchemaChange: (hook) => void engine.schemaHooks.push(hook),
     onTransactionEnd: (hook) => void engine.endHooks.push(hook),
+    onRollback: (hook) => void engine.rollbackHooks.push(hook),
     onCommit: (hook) => void engine.commitHooks.push(hook),
     onMaintenance: (hook) => void engine.maintenanceHooks.set(name, hook),
     onFlush: (hook) => void engine.flushHooks.push(hook),

@@ -42,4 +42,10 @@ export type DosqlErrorCode =
   | 'MIGRATIONS_NOT_FOUND'
   | 'MIGRATION_INVALID'
   | 'MIGRATION_FAILED'
-  | 'MIGRATION_DRIFT';
+  | 'MIGRATION_DRIFT'
+  // Change log and history.
+  | 'TABLE_NOT_TRACKED'
+  | 'HISTORY_UNAVAILABLE'
+  | 'READ_ONLY'
+  | 'CONSUMER_EXPIRED'
+  | 'LOG_CORRUPT';

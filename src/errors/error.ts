@@ -16,6 +16,8 @@ export interface ErrorDetails {
   offset?: number | undefined;
   /** The migration that failed or drifted. */
   migration?: string | undefined;
+  /** Oldest point that can still be read: its LSN, and its time in milliseconds since the epoch. */
+  horizon?: { lsn: number; ts: number } | undefined;
   /** The error of the runtime. */
   cause?: unknown;
 }
@@ -31,6 +33,7 @@ export class DosqlError extends Error {
   declare readonly limit?: { name: string; value: number; actual?: number };
   declare readonly offset?: number;
   declare readonly migration?: string;
+  declare readonly horizon?: { lsn: number; ts: number };
 
   constructor(code: DosqlErrorCode, message: string, details: ErrorDetails = {}) {
     const { cause, ...rest } = details;

@@ -106,7 +106,10 @@ function atomically(engine: Engine, work: () => void): void {
   engine.pragmas.assert();
   engine.depth++;
   try {
-    engine.transactionSync(work);
+    engine.transactionSync(() => {
+      work();
+      engine.ending();
+    });
     engine.committed();
   } catch (error) {
     engine.rolledBack();

@@ -1,0 +1,131 @@
+import { DosqlError } from '../errors/index.ts';
+import type { LogBatch } from './event.ts';
+import { horizonOf } from './instant.ts';
+import { type ReadOptions, readLog } from './read.ts';
+import type { LogStore } from './store.ts';
+
+export interface ConsumerOptions {
+  /** Where a consumer that is new begins: `'now'` (default), at the oldest entry, or behind an LSN. */
+  from?: 'now' | 'start' | number;
+  /** Only changes of these tables. */
+  tables?: readonly string[];
+  /** Entries it may be behind before `onLag` counts. */
+  maxLag?: number;
+  /** `'hold'` (default): nothing it has not seen is pruned. `'expire'`: beyond `maxLag` it is, and drain fails. */
+  onLag?: 'hold' | 'expire';
+}
+
+/** A durable position in the log. */
+export interface ConsumerPosition {
+  epoch: string;
+  acked: number;
+  /** End of the batch that a sink said it is about to deliver; null when it did not. */
+  intent: number | null;
+}
+
+export interface DrainedBatch extends LogBatch {
+  /** Moves the consumer behind this batch. One billed row. */
+  ack(): Promise<void>;
+}
+
+/** How a consumer's methods take their turn on the connection. */
+export type Turn = <T>(work: () => T) => Promise<T>;
+
+/** A named consumer: reads on from where it acknowledged, at least once. */
+export class Consumer {
+  /** @internal Use `db.log.consumer`. */
+  constructor(
+    private readonly store: LogStore,
+    private readonly turn: Turn,
+    readonly name: string,
+    readonly options: ConsumerOptions,
+  ) {}
+
+  /** @internal Makes the durable row, or keeps the one that is there. */
+  open(): this {
+    const { store, name, options } = this;
+    const { from = 'now', ...state } = options;
+    const text = JSON.stringify(state);
+    const [row] = store.all('SELECT state FROM _dosql_consumer WHERE name=?', name);
+    if (!row) this.#place(from, text);
+    else if (row[0] !== text) store.all('UPDATE _dosql_consumer SET state=? WHERE name=?', text, name);
+    return this;
+  }
+
+  /** Where it stands. */
+  position(): Promise<ConsumerPosition> {
+    return this.turn(() => this.#row());
+  }
+
+  /**
+   * The next batch; the same one again until it is acknowledged. Call it outside transactions.
+   * @throws CONSUMER_EXPIRED when the log it has not seen is gone or the object was restored: start over with `reset`
+   */
+  drain(options: Omit<ReadOptions, 'after' | 'tables'> = {}): Promise<DrainedBatch> {
+    return this.turn(() => {
+      const { store } = this;
+      const { epoch, acked } = this.#row();
+      if (epoch !== store.epoch || acked < store.horizon - 1 || acked > store.last()) {
+        throw new DosqlError(
+          'CONSUMER_EXPIRED',
+          `Consumer ${this.name} stands at ${epoch}.${acked}, but the log (epoch ${store.epoch}) begins at LSN ${store.horizon}. Take a new snapshot and call reset().`,
+          { horizon: horizonOf(store) },
+        );
+      }
+      const { tables } = this.options;
+      const batch = readLog(store, { ...options, after: acked, ...(tables && { tables }) });
+      return { ...batch, ack: () => this.ack(batch.to) };
+    });
+  }
+
+  /** Moves on to `to`; never back. One billed row, none when it stands there. */
+  ack(to: number): Promise<void> {
+    return this.turn(() => {
+      this.store.all(
+        'UPDATE _dosql_consumer SET acked=?1,intent=NULL WHERE name=?2 AND acked<?1 AND epoch=?3',
+        to,
+        this.name,
+        this.store.epoch,
+      );
+    });
+  }
+
+  /** Notes durably that the batch up to `to` is about to be delivered, so that a retry after a crash sends the same range. */
+  intend(to: number): Promise<void> {
+    return this.turn(
+      () => void this.store.all('UPDATE _dosql_consumer SET intent=? WHERE name=?', to, this.name),
+    );
+  }
+
+  /** Starts over in the present epoch. */
+  reset(from: ConsumerOptions['from'] = 'now'): Promise<void> {
+    return this.turn(() => {
+      const { from: _, ...state } = this.options;
+      this.#place(from, JSON.stringify(state));
+    });
+  }
+
+  /** Forgets the consumer; what it held can be pruned. */
+  delete(): Promise<void> {
+    return this.turn(() => void this.store.all('DELETE FROM _dosql_consumer WHERE name=?', this.name));
+  }
+
+  #place(from: 'now' | 'start' | number, state: string): void {
+    const { store } = this;
+    const acked = from === 'now' ? store.last() : from === 'start' ? Math.max(store.horizon - 1, 0) : from;
+    store.all(
+      'INSERT OR REPLACE INTO _dosql_consumer VALUES(?,?,?,NULL,?)',
+      this.name,
+      store.epoch,
+      acked,
+      state,
+    );
+  }
+
+  #row(): ConsumerPosition {
+    const [row] = this.store.all('SELECT epoch,acked,intent FROM _dosql_consumer WHERE name=?', this.name);
+    if (!row) throw new DosqlError('INVALID_ARGUMENT', `There is no consumer ${this.name}; it was deleted.`);
+    const [epoch, acked, intent] = row as [string, number, number | null];
+    return { epoch, acked, intent };
+  }
+}

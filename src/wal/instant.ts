@@ -1,0 +1,89 @@
+import { DosqlError } from '../errors/index.ts';
+import type { LogStore } from './store.ts';
+import type { TrackedTable } from './table.ts';
+
+/**
+ * A point in the past: a Date, milliseconds since the epoch, ISO-8601 text (UTC where it names no zone), the LSN of an
+ * entry, or the id of a transaction as events carry it (`epoch.lsn`, or its last LSN).
+ */
+export type Point =
+  | Date
+  | number
+  | string
+  | { readonly lsn: number }
+  | { readonly transaction: string | number };
+
+/** Milliseconds since the epoch. @throws INVALID_ARGUMENT */
+export function timeOf(point: Date | number | string): number {
+  let ms = NaN;
+  if (typeof point === 'number') ms = point;
+  else if (typeof point === 'object') ms = point.getTime();
+  else {
+    const text = point.trim();
+    const zoned = /(?:z|[+-]\d\d:?\d\d)$/i.test(text);
+    if (/^\d{4}-\d\d-\d\d([t ]\d\d:\d\d.*)?$/i.test(text))
+      ms = Date.parse(text.length === 10 ? text : text.replace(' ', 'T') + (zoned ? '' : 'Z'));
+  }
+  if (Number.isFinite(ms)) return ms;
+  throw new DosqlError(
+    'INVALID_ARGUMENT',
+    `Not a point in time: ${JSON.stringify(point)}. Give ISO-8601 text, a Date or milliseconds.`,
+  );
+}
+
+/**
+ * The LSN whose state is the one at `point`. A transaction is visible as a whole or not at all. `before`: the last state
+ * strictly before the point.
+ */
+export function lsnOf(store: LogStore, point: Point, before = false): number {
+  if (typeof point === 'object' && !(point instanceof Date)) {
+    const lsn = 'lsn' in point ? point.lsn : transactionEnd(store, point.transaction);
+    if (!Number.isSafeInteger(lsn) || lsn < 0)
+      throw new DosqlError('INVALID_ARGUMENT', `Not the number of a log entry: ${lsn}.`);
+    return before ? lsn - 1 : lsn;
+  }
+  const ms = timeOf(point);
+  let low = (store.segments[0]?.first || 1) - 1;
+  let high = store.last();
+  // Times do not decrease with the LSN, and there are no gaps.
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const ts = timeAt(store, middle);
+    if (before ? ts < ms : ts <= ms) low = middle;
+    else high = middle - 1;
+  }
+  const [[first] = []] = store.all(
+    'SELECT first_lsn FROM _dosql_tx WHERE last_lsn>? ORDER BY last_lsn LIMIT 1',
+    low,
+  ) as number[][];
+  return first !== undefined && first <= low ? first - 1 : low;
+}
+
+/** Time of an entry, in milliseconds since the epoch. */
+export function timeAt(store: LogStore, lsn: number): number {
+  const segment = store.segments.findLast(({ first }) => first <= lsn)?.name ?? '_dosql_log';
+  return ((store.all(`SELECT ts FROM ${segment} WHERE lsn=?`, lsn) as number[][])[0] ?? [0])[0] as number;
+}
+
+function transactionEnd(store: LogStore, id: string | number): number {
+  const [epoch, lsn] = typeof id === 'number' ? [store.epoch, id] : id.split('.');
+  if (epoch === store.epoch && lsn !== undefined) return Number(lsn);
+  throw new DosqlError('HISTORY_UNAVAILABLE', `Transaction ${id} is not of this log (epoch ${store.epoch}).`);
+}
+
+/** The oldest point at which a table (or, without one, the log) can be read. */
+export function horizonOf(store: LogStore, table?: TrackedTable): { lsn: number; ts: number } {
+  const lsn = Math.max(store.horizon, table?.since ?? store.segments[0]!.first);
+  return { lsn, ts: timeAt(store, lsn) };
+}
+
+/** @throws HISTORY_UNAVAILABLE, with the horizon, when the table cannot be read at `lsn` */
+export function requireHistory(store: LogStore, table: TrackedTable, lsn: number): void {
+  const horizon = horizonOf(store, table);
+  if (lsn >= horizon.lsn) return;
+  throw new DosqlError(
+    'HISTORY_UNAVAILABLE',
+    `The history of ${table.name} begins at ${new Date(horizon.ts).toISOString()} (LSN ${horizon.lsn}); ${lsn < 0 ? 'the point asked for' : `LSN ${lsn}`} is before that.`,
+    { table: table.name, horizon },
+  );
+}

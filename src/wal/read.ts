@@ -1,0 +1,227 @@
+import type { IntegerMode } from '../engine/integers.ts';
+import { rowFactory } from '../engine/rows.ts';
+import type { Row } from '../engine/values.ts';
+import { DosqlError } from '../errors/index.ts';
+import { foldName } from '../sql/identifier.ts';
+import type { ChangeEvent, LogBatch } from './event.ts';
+import { rowsAt } from './past.ts';
+import type { LogStore } from './store.ts';
+import { columnList, imageOf, type TrackedTable } from './table.ts';
+
+export interface ReadOptions {
+  /** Read behind this LSN; default: from the oldest entry. */
+  after?: number;
+  /** Read up to this LSN exactly, whatever the limit. */
+  to?: number;
+  /** Entries to look at; default 1,000. Batches end with a transaction where one of this size can. */
+  limit?: number;
+  /** Only changes of these tables. Messages are always given. */
+  tables?: readonly string[];
+  /** How integers beyond ±(2^53-1) arrive; default `'bigint'`. */
+  integers?: IntegerMode;
+}
+
+/** Values are in the order of the columns, behind them: LSN, time, operation, rowid. */
+type Entry = unknown[];
+
+const RANGE = 'lsn>?1 AND lsn<=?2';
+
+/** The committed changes of a range of the log, the same for the same range every time. To be called outside transactions. */
+export function readLog(store: LogStore, options: ReadOptions): LogBatch {
+  const from = Math.max(options.after ?? 0, 0);
+  const { to, done, partial } = endOf(store, from, options);
+  const only = options.tables?.map(foldName);
+  const events: ChangeEvent[] = [];
+  if (to > from) {
+    const ids = store.all(
+      `SELECT DISTINCT t FROM ${store.from} WHERE lsn>?1 AND lsn<=?2`,
+      from,
+      to,
+    ) as number[][];
+    for (const [id] of ids) {
+      if (id === 0) messages(store, from, to, only, events);
+      const table = store.byId.get(id!);
+      if (table && (!only || only.includes(foldName(table.name))))
+        changes(store, table, from, to, options.integers ?? 'bigint', events);
+    }
+    events.sort((a, b) => a.lsn - b.lsn);
+    addTransactions(store, from, to, events);
+  }
+  return { events, from, to, done, partial };
+}
+
+function endOf(store: LogStore, from: number, { to, limit = 1000 }: ReadOptions) {
+  const head = store.last();
+  if (to !== undefined) return { to: Math.min(to, head), done: to >= head, partial: false };
+  let end = Math.min(head, from + Math.max(1, limit));
+  let partial = false;
+  const [[first, last] = []] = store.all(
+    'SELECT first_lsn,last_lsn FROM _dosql_tx WHERE last_lsn>=? ORDER BY last_lsn LIMIT 1',
+    end,
+  ) as number[][];
+  if (last !== undefined && first! <= end && end < last) {
+    if (first! - 1 > from) end = first! - 1;
+    else partial = true;
+  }
+  // The two entries of a changed key are one event.
+  const [[op] = []] = store.all(`SELECT op FROM ${store.from} WHERE lsn=?`, end) as number[][];
+  if (op === 4) end++;
+  return { to: end, done: end >= head, partial: partial && end !== last };
+}
+
+function messages(
+  store: LogStore,
+  from: number,
+  to: number,
+  only: readonly string[] | undefined,
+  events: ChangeEvent[],
+): void {
+  for (const [lsn, ts, op, c0, c1] of store.all(
+    `SELECT lsn,ts,op,c0,c1 FROM ${store.from} WHERE ${RANGE} AND t=0 AND op IN(7,8)`,
+    from,
+    to,
+  ) as [number, number, number, string, string | ArrayBuffer | null][]) {
+    const message = op === 7;
+    const text = message ? c1 : c0;
+    const payload = typeof text === 'string' ? JSON.parse(text) : text && new Uint8Array(text);
+    const table = message ? '' : payload.table;
+    if (only && !message && !only.includes(foldName(table))) continue;
+    const event = blank(store, lsn, ts, message ? 'message' : 'schema', table);
+    if (message) event.topic = c0;
+    event.payload = payload;
+    events.push(event);
+  }
+}
+
+function blank(store: LogStore, lsn: number, ts: number, op: ChangeEvent['op'], table: string): ChangeEvent {
+  const id = `${store.epoch}.${lsn}`;
+  return {
+    id,
+    lsn,
+    ts,
+    tx: { id, index: 0, total: 1 },
+    op,
+    table,
+    key: {},
+    before: null,
+    after: null,
+    schemaVersion: 0,
+  };
+}
+
+/** Old rows are in the log; new ones are what the next change of the row replaced, or the row at the end of the range. */
+function changes(
+  store: LogStore,
+  table: TrackedTable,
+  from: number,
+  to: number,
+  integers: IntegerMode,
+  events: ChangeEvent[],
+): void {
+  const { engine } = store;
+  const { columns, id } = table;
+  const names = columns.map(({ name }) => name);
+  const width = names.length;
+  const make = rowFactory(names) as (values: unknown[]) => Row;
+  const all = (sql: string) => engine.all(engine.plan(sql), [from, to], integers) as Entry[];
+  const entries = all(
+    `SELECT ${columns.map(imageOf)},lsn,ts,op,rid FROM ${store.from} WHERE ${RANGE} AND t=${id} ORDER BY lsn`,
+  );
+  const identity = identityIn(table);
+  const state = new Map<unknown, Row>();
+  const present = `SELECT ${columnList(names)},0,0,0,_dosql_id FROM ${rowsAt(store, table, '?2', RANGE, '_dosql_id')}`;
+  for (const row of all(present)) state.set(identity(row), make(row));
+  const start = events.length;
+  for (let i = entries.length - 1; i >= 0; i--) {
+    const entry = entries[i]!;
+    const [lsn, ts, op] = [entry[width], entry[width + 1], entry[width + 2]] as number[];
+    const who = identity(entry);
+    const fresh = op === 1 || op === 5;
+    const before = fresh ? null : make(entry);
+    const known = state.get(who) ?? null;
+    if ((op! < 3 || op === 5) === !known && op !== 6) throw corrupt(table, lsn!);
+    if (before) state.set(who, before);
+    else state.delete(who);
+    if (op === 6) continue;
+    if (op === 4) {
+      // Completes the event that its second half, one entry later, began.
+      const event = events.at(-1)!;
+      event.before = before;
+      event.changed = changedColumns(names, before!, event.after!);
+      continue;
+    }
+    const event = blank(store, lsn!, ts!, op === 1 ? 'insert' : op === 3 ? 'delete' : 'update', table.name);
+    event.before = before;
+    event.after = op === 3 ? null : known;
+    if (op === 2) event.changed = changedColumns(names, before!, known!);
+    event.key = keyIn(table, event.after ?? before!, entry[width + 3]);
+    event.schemaVersion = table.versions.findLast((version) => version <= lsn!) ?? table.versions[0] ?? 0;
+    events.push(event);
+  }
+  if (start === 0) events.reverse();
+}
+
+function corrupt({ name }: TrackedTable, lsn: number): DosqlError {
+  return new DosqlError(
+    'LOG_CORRUPT',
+    `The change log and table ${name} do not fit together at LSN ${lsn}: rows were replaced or capture was bypassed by SQL that did not go through the database handle.`,
+    { table: name },
+  );
+}
+
+/** A value per row that is equal for entries of the same row, by the collation of its key. */
+function identityIn({ columns, key, collations }: TrackedTable): (entry: Entry) => unknown {
+  const width = columns.length;
+  if (!collations) return (entry) => entry[width + 3];
+  const at = key.map((name) => columns.findIndex((column) => column.name === name));
+  return (entry) =>
+    JSON.stringify(
+      at.map((i, n) => {
+        const value = entry[i];
+        if (typeof value !== 'string') return typeof value === 'number' ? value : [String(value)];
+        const collation = collations[n]!.toUpperCase();
+        return collation === 'NOCASE'
+          ? foldName(value)
+          : collation === 'RTRIM'
+            ? value.replace(/ +$/, '')
+            : value;
+      }),
+    );
+}
+
+function keyIn({ key }: TrackedTable, row: Row, rowid: unknown): Row {
+  if (key.length === 0) return { rowid: rowid as number };
+  const found: Row = {};
+  for (const name of key) found[name] = row[name]!;
+  return found;
+}
+
+function changedColumns(names: readonly string[], before: Row, after: Row): string[] {
+  return names.filter((name) => !sameValue(before[name], after[name]));
+}
+
+/** Equality of two stored values. */
+export function sameValue(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b) || a === b) return true;
+  return (
+    a instanceof Uint8Array &&
+    b instanceof Uint8Array &&
+    a.length === b.length &&
+    a.every((x, i) => x === b[i])
+  );
+}
+
+function addTransactions(store: LogStore, from: number, to: number, events: ChangeEvent[]): void {
+  const rows = store.all(
+    'SELECT first_lsn,last_lsn FROM _dosql_tx WHERE last_lsn>?1 AND first_lsn<=?2 ORDER BY last_lsn',
+    from,
+    to,
+  ) as [number, number][];
+  let i = 0;
+  for (const event of events) {
+    while (i < rows.length && rows[i]![1] < event.lsn) i++;
+    const [first, last] = rows[i] ?? [Infinity, 0];
+    if (first > event.lsn) continue;
+    event.tx = { id: `${store.epoch}.${last}`, index: event.lsn - first, total: last - first + 1 };
+  }
+}

@@ -1,0 +1,63 @@
+import { foldName, quoteIdentifier } from '../sql/identifier.ts';
+import type { LogStore } from './store.ts';
+import { columnList, describeTable, type TrackedTable } from './table.ts';
+import { timestamp } from './triggers.ts';
+
+/** An entry for each row of `from`, which calls the row `row`. */
+function logRows(store: LogStore, table: TrackedTable, op: number, row: string, from: string): void {
+  const { id, columns, collations, key, rowid } = table;
+  const kept = op === 1 ? columns.filter(({ name }) => collations && key.includes(name)) : columns;
+  const slots = [...(collations ? [] : ['rid']), ...kept.map(({ slot }) => slot)].join();
+  const values = [
+    ...(collations ? [] : [`${row}.${rowid}`]),
+    ...kept.map(({ name }) => columnList([name], `${row}.`)),
+  ];
+  store.all(
+    `INSERT INTO _dosql_log(ts,t,op,${slots}) SELECT ${timestamp(store.guarded)},${id},${op},${values} FROM ${from}`,
+  );
+}
+
+/**
+ * Before DROP TABLE, which fires no delete triggers: logs the loss of every row. When a table `__new_<name>` is there to
+ * take its place (how drizzle-kit and SQLite's manual alter tables), only what differs between the two is logged.
+ */
+export function logDrop(store: LogStore, table: TrackedTable, live: readonly { name: string }[]): void {
+  const old = `main.${quoteIdentifier(table.name)}`;
+  const heir = live.find(({ name }) => foldName(name) === foldName(`__new_${table.name}`));
+  const successor = heir && describeTable(store.engine.sql, heir.name);
+  if (!successor || String(successor.collations) !== String(table.collations)) {
+    logRows(store, table, 3, 'o', `${old} AS o`);
+    return;
+  }
+  const other = `main.${quoteIdentifier(heir.name)}`;
+  const same = table.collations
+    ? table.key
+        .map((k, i) => `n.${quoteIdentifier(k)}=o.${quoteIdentifier(k)} COLLATE ${table.collations![i]}`)
+        .join(' AND ')
+    : `n.${successor.rowid}=o.${table.rowid}`;
+  const names = new Set(successor.columns.map(({ name }) => foldName(name)));
+  const common = table.columns.map(({ name }) => name).filter((name) => names.has(foldName(name)));
+  const exactly = (row: string) =>
+    common.map((name) => `${columnList([name], `${row}.`)} COLLATE BINARY`).join();
+  logRows(
+    store,
+    table,
+    2,
+    'o',
+    `${old} AS o JOIN ${other} AS n ON ${same} WHERE (${exactly('o')}) IS NOT (${exactly('n')})`,
+  );
+  logRows(store, table, 3, 'o', `${old} AS o WHERE NOT EXISTS(SELECT 1 FROM ${other} AS n WHERE ${same})`);
+  logRows(
+    store,
+    { ...table, rowid: successor.rowid },
+    1,
+    'n',
+    `${other} AS n WHERE NOT EXISTS(SELECT 1 FROM ${old} AS o WHERE ${same})`,
+  );
+  table.heir = foldName(heir.name);
+}
+
+/** A table of a dropped one's name came with rows of its own. */
+export function logReturn(store: LogStore, table: TrackedTable): void {
+  logRows(store, table, 1, 'n', `main.${quoteIdentifier(table.name)} AS n`);
+}

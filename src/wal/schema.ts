@@ -1,0 +1,260 @@
+import { DosqlError } from '../errors/index.ts';
+import { foldName } from '../sql/identifier.ts';
+import type { Statement } from '../sql/types.ts';
+import { logDrop, logReturn } from './rebuild.ts';
+import type { LogStore } from './store.ts';
+import { type DescribedColumn, describeTable, imageOf, MAX_SLOTS, type TrackedTable } from './table.ts';
+import { triggerNames, triggerTexts } from './triggers.ts';
+
+/** Which tables are to be tracked. */
+export interface Choice {
+  wanted(name: string): boolean;
+  /** Named by the user: that it cannot be tracked is an error then. */
+  named(name: string): boolean;
+  /** Statements that replace rows run with recursive triggers, whatever their text. */
+  recursiveTriggers: boolean;
+}
+
+interface LiveTable {
+  name: string;
+  root: number;
+  ddl: string;
+}
+
+/** Follows the schema: what is tracked, in which columns and by which triggers. Runs in the transaction of the change. */
+export class SchemaFollower {
+  /** Root pages before an ALTER: a renamed table keeps its own. */
+  #roots = new Map<number, string>();
+
+  constructor(
+    readonly store: LogStore,
+    readonly choice: Choice,
+  ) {}
+
+  /** Makes way for a DDL statement. */
+  before({ verb, tables }: Statement): void {
+    const { store } = this;
+    const table = tables[0] && store.tables.get(foldName(tables[0].name));
+    this.#roots =
+      verb === 'ALTER' ? new Map(this.#live().map(({ root, name }) => [root, foldName(name)])) : new Map();
+    if (!table || table.dropped || verb === 'CREATE') return;
+    if (verb === 'DROP') logDrop(store, table, this.#live());
+    // ALTER TABLE … DROP COLUMN refuses a column that a trigger names.
+    else this.#dropTriggers(table);
+  }
+
+  /** Brings the log in line with the schema. */
+  after(): void {
+    const { store, choice } = this;
+    const live = new Map(this.#live().map((table) => [foldName(table.name), table]));
+    const present = [...store.byId.values()].filter((table) => !table.dropped);
+    for (const table of present) {
+      if (live.has(foldName(table.name))) continue;
+      const renamed = [...live.values()].find(({ root }) => this.#roots.get(root) === foldName(table.name));
+      if (renamed) table.name = renamed.name;
+      else {
+        table.dropped = this.#note(table, 'drop');
+        this.#save(table);
+      }
+    }
+    store.changed();
+    for (const [name, found] of live) {
+      const table = store.tables.get(name);
+      if (!choice.wanted(found.name)) {
+        if (table && !table.dropped) this.#forget(table);
+        continue;
+      }
+      if (!table) this.#track(found);
+      else if (table.dropped) this.#resume(table, found);
+      else if (table.ddl !== found.ddl) this.#redescribe(table, found);
+    }
+    store.changed();
+    this.#makeTriggers();
+    store.changed();
+    // What was written here is an entry of the open transaction.
+    store.seen = -1;
+  }
+
+  #live(): LiveTable[] {
+    return this.store
+      .all(
+        "SELECT name,rootpage,sql FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+      )
+      .map(([name, root, ddl]) => ({ name: name as string, root: root as number, ddl: ddl as string }));
+  }
+
+  #track(found: LiveTable): void {
+    const { store } = this;
+    const description = this.#describe(found);
+    if (!description) return;
+    const [[id]] = store.all('SELECT coalesce(max(t),0)+1 FROM _dosql_tab') as [[number]];
+    const { columns, ...identity } = description;
+    const table: TrackedTable = {
+      id,
+      name: found.name,
+      ...identity,
+      columns: [],
+      since: 0,
+      versions: [],
+      retired: [],
+      ddl: found.ddl,
+    };
+    table.since = this.#note(table, 'track');
+    this.#assign(table, columns, table.since);
+    store.byId.set(id, table);
+    this.#save(table);
+  }
+
+  /** A table with the name of a dropped one appeared. */
+  #resume(table: TrackedTable, found: LiveTable): void {
+    const description = this.#describe(found);
+    const sameIdentity = description && !description.collations === !table.collations;
+    // The differences that were logged are those to another table.
+    const otherHeir = table.heir !== undefined && table.heir !== this.#roots.get(found.root);
+    if (!sameIdentity || otherHeir || String(description.collations) !== String(table.collations)) {
+      this.#forget(table);
+      if (description) this.#track(found);
+      return;
+    }
+    const known = table.heir !== undefined;
+    delete table.dropped;
+    delete table.heir;
+    this.#redescribe(table, found);
+    if (!known) logReturn(this.store, table);
+  }
+
+  #redescribe(table: TrackedTable, found: LiveTable): void {
+    const description = this.#describe(found);
+    if (!description) {
+      this.#forget(table);
+      return;
+    }
+    const { columns, ...identity } = description;
+    const before = table.columns;
+    // RENAME COLUMN: the one name that differs, in its old place.
+    const renamed = columns.filter(({ name }, i) => before[i]?.name !== name);
+    if (this.#roots.size > 0 && before.length === columns.length && renamed.length === 1) {
+      const i = columns.indexOf(renamed[0]!);
+      if (!columns.some(({ name }) => name === before[i]!.name)) before[i]!.name = renamed[0]!.name;
+    }
+    table.ddl = found.ddl;
+    table.name = found.name;
+    const lsn = this.#note(table, 'alter');
+    Object.assign(table, identity);
+    this.#assign(table, columns, lsn);
+    this.#save(table);
+  }
+
+  /** Gives every column a slot of its affinity; columns of the same name keep theirs. */
+  #assign(table: TrackedTable, columns: readonly DescribedColumn[], lsn: number): void {
+    const { store } = this;
+    const old = new Map(table.columns.map((column) => [foldName(column.name), column]));
+    const kept = columns.map((c) => {
+      const known = old.get(foldName(c.name));
+      return known?.slot[0] === c.kind ? known : undefined;
+    });
+    for (const column of table.columns) if (!kept.includes(column)) table.retired.push([column.slot, lsn]);
+    table.retired = table.retired.filter(([, since]) => since > store.horizon);
+    const used = new Set(table.retired.map(([slot]) => slot));
+    for (const column of kept) if (column) used.add(column.slot);
+    table.columns = columns.map(({ name, kind, fallback }, i) => {
+      const known = kept[i];
+      if (known) return { ...known, name };
+      let n = 0;
+      while (used.has(kind + n)) n++;
+      const slot = kind + n;
+      used.add(slot);
+      this.#addSlot(slot);
+      const before = old.get(foldName(name));
+      const fill = before ? imageOf(before) : fallback;
+      return fill === null || lsn === table.since ? { name, slot } : { name, slot, since: lsn, fill };
+    });
+  }
+
+  #addSlot(slot: string): void {
+    const { store } = this;
+    if (store.slots.includes(slot)) return;
+    if (store.slots.length === MAX_SLOTS) {
+      throw new DosqlError(
+        'LIMIT_EXCEEDED',
+        'The tracked tables need too many columns in the log; exclude some.',
+        {
+          limit: { name: 'log columns', value: MAX_SLOTS },
+        },
+      );
+    }
+    const types: Record<string, string> = { n: ' NUMERIC', t: ' TEXT', r: ' REAL' };
+    // Metadata only: no row is written.
+    for (const { name } of store.segments)
+      store.all(`ALTER TABLE ${name} ADD COLUMN ${slot}${types[slot[0]!] ?? ''}`);
+    store.slots.push(slot);
+  }
+
+  #describe({ name, ddl }: LiveTable) {
+    const { store, choice } = this;
+    if (!choice.named(name)) {
+      const [[type] = []] = store.all('SELECT type FROM pragma_table_list(?)', name);
+      if (type !== 'table') return undefined;
+    }
+    if (!choice.recursiveTriggers && /\bon\s+conflict\s+replace\b/i.test(ddl)) {
+      throw new DosqlError(
+        'UNSUPPORTED_STATEMENT',
+        `Table ${name} declares ON CONFLICT REPLACE: rows it replaces would be missing from the change log. Exclude it, or pass changeLog({ recursiveTriggers: true }).`,
+        { table: name },
+      );
+    }
+    return describeTable(store.engine.sql, name);
+  }
+
+  #note({ name }: TrackedTable, event: string): number {
+    return this.store.append(8, JSON.stringify({ event, table: name }));
+  }
+
+  #save(table: TrackedTable): void {
+    table.versions.push(this.store.last());
+    this.store.save(table);
+  }
+
+  /** Ends the history of a table; its id is not used again. */
+  #forget(table: TrackedTable): void {
+    const { store } = this;
+    this.#dropTriggers(table);
+    store.byId.delete(table.id);
+    store.all("UPDATE _dosql_tab SET meta='null' WHERE t=?", table.id);
+    store.changed();
+  }
+
+  #dropTriggers(table: TrackedTable): void {
+    for (const name of triggerNames(table)) this.store.all(`DROP TRIGGER IF EXISTS ${name}`);
+  }
+
+  /** Every tracked table has the triggers it should have, made after the user's: SQLite runs the newest first. */
+  #makeTriggers(): void {
+    const { store } = this;
+    const found = new Map<string, string>();
+    const last = new Map<string, string>();
+    let foreign = false;
+    store.doubtful = false;
+    for (const [name, table, sql] of store.all(
+      "SELECT name,tbl_name,sql FROM sqlite_master WHERE type='trigger' ORDER BY rowid",
+    ) as string[][]) {
+      const own = name!.startsWith('_dosql_');
+      if (own) found.set(name!, sql!);
+      else {
+        foreign = true;
+        store.doubtful ||= /\braise\s*\(\s*ignore\b/i.test(sql!);
+      }
+      last.set(foldName(table!), own ? 'own' : 'foreign');
+    }
+    store.related = foreign || this.#live().some(({ ddl }) => /\breferences\b/i.test(ddl));
+    for (const table of store.byId.values()) {
+      if (table.dropped) continue;
+      const texts = triggerTexts(table, store.guarded);
+      const names = triggerNames(table);
+      if (last.get(foldName(table.name)) === 'own' && texts.every((text, i) => found.get(names[i]!) === text))
+        continue;
+      this.#dropTriggers(table);
+      for (const text of texts) store.all(text);
+    }
+  }
+}

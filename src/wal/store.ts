@@ -1,0 +1,218 @@
+import { drain } from '../engine/cursor.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Plan } from '../engine/plan.ts';
+import { DosqlError } from '../errors/index.ts';
+import { foldName } from '../sql/identifier.ts';
+import type { LogSource } from './past.ts';
+import { countIndexes, type TrackedTable } from './table.ts';
+import { timestamp } from './triggers.ts';
+
+/** A log table: the current one, or one that was set aside and is dropped as a whole. */
+export interface Segment {
+  name: string;
+  first: number;
+  last: number;
+}
+
+const STORES = new WeakMap<Engine, LogStore>();
+
+/** Every table of the log; the format is described in docs/formats/log.md. */
+export const LOG_TABLES = ['_dosql_log', '_dosql_tab', '_dosql_tx', '_dosql_consumer', '_dosql_meta'];
+
+/** The log of this storage. @throws FEATURE_NOT_ENABLED */
+export function storeOf(engine: Engine): LogStore {
+  const store = STORES.get(engine);
+  if (store) return store;
+  throw new DosqlError(
+    'FEATURE_NOT_ENABLED',
+    "This needs the change log: import { changeLog } from '@dotdo/dosql/wal' and pass changeLog(…) in DB(name, { extensions: […] }), before what builds on it.",
+  );
+}
+
+/** What is in memory of the log's tables, and how to reach the rest. Shared by every feature that reads the log. */
+export class LogStore implements LogSource {
+  /** Tracked tables that exist, by folded name, and those dropped whose name is not used again. */
+  readonly tables = new Map<string, TrackedTable>();
+  readonly byId = new Map<number, TrackedTable>();
+  segments: Segment[] = [];
+  /** Slots of the log, in the order of its columns. */
+  slots: string[] = [];
+  epoch = '';
+  /** Oldest LSN that can be read. */
+  horizon = 0;
+  /** LSN of the last committed entry, as far as writes went through the engine. */
+  head = 0;
+  /** Counts changes of what SQL texts over the log depend on. */
+  version = 0;
+  #loaded = 0;
+  keyIndex = false;
+  /** Entries behind these LSNs are needed; by whom. */
+  readonly pins = new Map<string, number>();
+  /** The clock was behind the log when this instance started. */
+  guarded = false;
+  /** A trigger may undo a row's change and leave others: one cannot tell from row counts what was logged. */
+  doubtful = false;
+  /** Tables that are not tracked may write to those that are, by triggers or foreign keys. */
+  related = false;
+  /** `engine.writes` at the last look for new entries. */
+  seen = -1;
+  #most = new WeakMap<Plan, number>();
+  #from = '';
+
+  constructor(readonly engine: Engine) {
+    STORES.set(engine, this);
+  }
+
+  /** All rows of a statement of the log's own. */
+  all(sql: string, ...values: unknown[]): unknown[][] {
+    return drain(this.engine.sql.exec(sql, ...(values as SqlStorageValue[])));
+  }
+
+  /** Source of all entries, for FROM. */
+  get from(): string {
+    return this.#from;
+  }
+
+  /** Reads the state from its tables: at start, and after a rollback of a schema change. */
+  load(): void {
+    const names = this.all(
+      "SELECT name FROM sqlite_master WHERE type='table' AND name LIKE '\\_dosql\\_log%' ESCAPE '\\'",
+    )
+      .map(([name]) => name as string)
+      .sort((a, b) => Number(a.slice(11) || Infinity) - Number(b.slice(11) || Infinity));
+    this.segments = names.map((name) => {
+      const [[first, last]] = this.all(
+        `SELECT (SELECT min(lsn) FROM ${name}),(SELECT max(lsn) FROM ${name})`,
+      ) as [[number | null, number | null]];
+      return { name, first: first ?? 0, last: last ?? 0 };
+    });
+    this.head = this.segments.at(-1)?.last ?? 0;
+    this.slots = this.all("SELECT name FROM pragma_table_info('_dosql_log') WHERE cid>4 ORDER BY cid").map(
+      ([name]) => name as string,
+    );
+    const meta = new Map(this.all('SELECT k,v FROM _dosql_meta') as [string, string | number][]);
+    this.epoch = String(meta.get('epoch') ?? '');
+    this.horizon = Number(meta.get('horizon') ?? 0);
+    this.byId.clear();
+    for (const [id, name, json] of this.all('SELECT t,name,meta FROM _dosql_tab') as [
+      number,
+      string,
+      string,
+    ][]) {
+      const stored = JSON.parse(json) as TrackedTable | null;
+      if (stored) this.byId.set(id, { ...stored, id, name });
+    }
+    this.changed();
+    this.#loaded = this.version;
+  }
+
+  /** After a rollback: what was read or made inside may never have been. */
+  rolledBack(outermost: boolean): void {
+    if (this.version !== this.#loaded) this.load();
+    else if (outermost) this.head = this.last();
+    this.seen = -1;
+  }
+
+  /** To be called when tables, segments or slots changed. */
+  changed(): void {
+    this.version++;
+    this.tables.clear();
+    const newest = [...this.byId.values()].sort((a, b) => Number(!a.dropped) - Number(!b.dropped));
+    for (const table of newest) this.tables.set(foldName(table.name), table);
+    this.#most = new WeakMap();
+    this.#from = `main._dosql_log`;
+    // workerd: at most 5 terms in a compound SELECT; there are never more segments.
+    if (this.segments.length > 1)
+      this.#from = `(${this.segments.map(({ name }) => `SELECT * FROM main.${name}`).join(' UNION ALL ')})`;
+  }
+
+  /** Keeps what `_dosql_tab` says of a table up to date. */
+  save({ id, name, ...meta }: TrackedTable): void {
+    this.all(
+      'INSERT INTO _dosql_tab VALUES(?,?,?) ON CONFLICT DO UPDATE SET name=excluded.name,meta=excluded.meta',
+      id,
+      name,
+      JSON.stringify(meta),
+    );
+  }
+
+  setMeta(key: string, value: string | number): void {
+    this.all('INSERT OR REPLACE INTO _dosql_meta VALUES(?,?)', key, value);
+  }
+
+  /** Writes an entry that is no row's, and returns its LSN. */
+  append(op: number, c0: string | null, c1: unknown = null): number {
+    this.all(`INSERT INTO _dosql_log(ts,t,op,c0,c1) VALUES(${timestamp(this.guarded)},0,${op},?,?)`, c0, c1);
+    return this.last();
+  }
+
+  /** Entries behind this LSN must stay: consumers that hold them, and features that pinned them. */
+  pinned(): number {
+    let pin = Infinity;
+    for (const lsn of this.pins.values()) pin = Math.min(pin, lsn);
+    for (const [acked, state] of this.all(
+      'SELECT acked,state FROM _dosql_consumer WHERE epoch=?',
+      this.epoch,
+    ) as [number, string][]) {
+      const { onLag, maxLag = Infinity } = JSON.parse(state) as { onLag?: string; maxLag?: number };
+      if (onLag !== 'expire' || this.last() - acked <= maxLag) pin = Math.min(pin, acked);
+    }
+    return pin;
+  }
+
+  /** LSN of the newest entry, committed or not. */
+  last(): number {
+    return (this.all('SELECT max(lsn) FROM _dosql_log') as [[number | null]])[0][0] ?? 0;
+  }
+
+  /**
+   * Inside a transaction before it ends, or behind a single statement: a transaction of several entries gets a row of its
+   * own. Most single writes can be told from their row counts: an entry comes with at least one row and one entry written.
+   */
+  ended(single?: Plan): void {
+    const { engine, head } = this;
+    if (single && !this.doubtful) {
+      const { rowsWritten } = engine;
+      if (rowsWritten === 0) return;
+      const most = this.#mostOfOne(single);
+      if (rowsWritten <= Math.abs(most)) {
+        if (most > 0) this.head++;
+        return;
+      }
+    } else if (!single && engine.writes === this.seen) return;
+    this.seen = engine.writes;
+    const [[last, changes]] = this.all('SELECT max(lsn),changes() FROM _dosql_log') as [
+      [number | null, number],
+    ];
+    if (last === null || last <= head) return;
+    this.head = last;
+    if (last === head + 1) return;
+    this.all('INSERT INTO _dosql_tx VALUES(?,?,NULL)', last, head + 1);
+    // The statement's own count was just replaced by that of the insertion.
+    if (single && engine.chunkedChanges.writes !== engine.writes)
+      engine.chunkedChanges = { writes: engine.writes, changes };
+  }
+
+  /**
+   * The most rows that a statement can write when it makes one entry; negative: when it makes none. Behind the first
+   * row, its certain index entries and its entry, a second entry and its row make two more.
+   */
+  #mostOfOne(plan: Plan): number {
+    let most = this.#most.get(plan);
+    if (most === undefined) {
+      const { verb, tables, sql } = plan.statement;
+      const name = tables.find(({ role }) => role === 'write')?.name;
+      const table = name === undefined ? undefined : this.tables.get(foldName(name));
+      // Rows written for an entry.
+      const entry = this.keyIndex ? 2 : 1;
+      if (!table || table.dropped)
+        most = name === '_dosql_log' ? entry : this.related ? -1 - entry : -Infinity;
+      else {
+        const plain = verb === 'INSERT' && !/\b(conflict|or)\b/i.test(sql);
+        most = plain ? 1 + 2 * entry + countIndexes(this.engine.sql, table.name) : 2 * entry;
+      }
+      this.#most.set(plan, most);
+    }
+    return most;
+  }
+}

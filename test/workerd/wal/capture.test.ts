@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { DB } from '../../../src/index.ts';
+import { changeLog } from '../../../src/wal/index.ts';
+import { inObject } from '../object.ts';
+
+const CREATE = 'CREATE TABLE items (id INTEGER PRIMARY KEY, sku TEXT UNIQUE, qty INTEGER, price REAL)';
+
+async function opened(storage: DurableObjectStorage, options: Partial<Parameters<typeof changeLog>[0]> = {}) {
+  const db = await DB('t', { storage, extensions: [changeLog({ tables: '*', ...options })] });
+  return db;
+}
+
+describe('the change log', () => {
+  it('gives every change with the row before and after it', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await db.run(CREATE);
+      const start = db.log.head().lsn;
+      await db.run("INSERT INTO items VALUES (1, 'a', 5, 1.5)");
+      await db.run('UPDATE items SET qty = 6 WHERE id = 1');
+      await db.run('DELETE FROM items');
+      const { events, to, done } = await db.log.read({ after: start });
+      expect(done).toBe(true);
+      expect(to).toBe(start + 3);
+      expect(
+        events.map(({ op, before, after, changed, key }) => ({ op, before, after, changed, key })),
+      ).toEqual([
+        { op: 'insert', key: { id: 1 }, before: null, after: { id: 1, sku: 'a', qty: 5, price: 1.5 } },
+        {
+          op: 'update',
+          key: { id: 1 },
+          before: { id: 1, sku: 'a', qty: 5, price: 1.5 },
+          after: { id: 1, sku: 'a', qty: 6, price: 1.5 },
+          changed: ['qty'],
+        },
+        { op: 'delete', key: { id: 1 }, before: { id: 1, sku: 'a', qty: 6, price: 1.5 }, after: null },
+      ]);
+    }));
+
+  it('costs exactly one more written row per change', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await db.run('CREATE TABLE plain (id INTEGER PRIMARY KEY, a TEXT, b INTEGER)');
+      expect((await db.run("INSERT INTO plain VALUES (1, 'x', 1)")).rowsWritten).toBe(2);
+      expect((await db.run('UPDATE plain SET b = 2')).rowsWritten).toBe(2);
+      expect((await db.run('DELETE FROM plain')).rowsWritten).toBe(2);
+    }));
+
+  it('does not change what a statement reports', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await db.run(CREATE);
+      expect(
+        await db.run("INSERT INTO items VALUES (7, 'a', 1, 1), (9, 'b', 1, 1), (8, 'c', 1, 1)"),
+      ).toMatchObject({
+        changes: 3,
+        lastInsertRowid: 8,
+      });
+      expect(await db.run('UPDATE items SET qty = 2')).toMatchObject({ changes: 3, lastInsertRowid: 8 });
+    }));
+
+  it('records a transaction of several changes as one, a single change without a row for it', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await db.run(CREATE);
+      const start = db.log.head().lsn;
+      await db.run("INSERT INTO items VALUES (1, 'a', 1, 1)");
+      await db.run("INSERT INTO items VALUES (2, 'b', 1, 1), (3, 'c', 1, 1)");
+      await db.transaction(async (tx) => {
+        await tx.run('UPDATE items SET qty = 2 WHERE id = 1');
+        await Promise.resolve();
+        await tx.run('DELETE FROM items WHERE id = 2');
+        await tx.run('UPDATE items SET id = 4 WHERE id = 3');
+      });
+      await db.run('UPDATE items SET id = 5 WHERE id = 4');
+      const { events } = await db.log.read({ after: start });
+      const at = (n: number) => start + n;
+      const id = (n: number) => `${db.log.head().epoch}.${at(n)}`;
+      expect(events.map(({ lsn, op, tx }) => [lsn, op, tx])).toEqual([
+        [at(1), 'insert', { id: id(1), index: 0, total: 1 }],
+        [at(2), 'insert', { id: id(3), index: 0, total: 2 }],
+        [at(3), 'insert', { id: id(3), index: 1, total: 2 }],
+        [at(4), 'update', { id: id(7), index: 0, total: 4 }],
+        [at(5), 'delete', { id: id(7), index: 1, total: 4 }],
+        [at(7), 'update', { id: id(7), index: 3, total: 4 }],
+        [at(9), 'update', { id: id(9), index: 1, total: 2 }],
+      ]);
+    }));
+});
