@@ -66,8 +66,6 @@ describe('the repository', () => {
     expect(
       lines(text, /\bregistry\.[a-z0-9-]+\.[a-z]{2,}|npm[.]pkg[.]github|(artifactory|nexus|verdaccio)[.:]/i),
     ).toEqual([]);
-    expect(JSON.parse(read('package-lock.json')).lockfileVersion).toBe(3);
-    expect(lines(['package-lock.json'], /"resolved"/)).toEqual([]);
   });
 
   test('skips no test and repeats none', () => {

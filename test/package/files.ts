@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The root of the repository, without a slash at its end. */
@@ -11,9 +11,12 @@ export function workingTree(): string[] {
   const args = ['-c', 'safe.directory=*', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'];
   const { status, stdout, stderr } = spawnSync('git', args, { cwd: root, encoding: 'utf8' });
   if (status !== 0) throw new Error(`git ls-files: ${stderr}`);
-  const paths = stdout.split('\0').filter((path) => path && existsSync(join(root, path)));
+  const paths = stdout.split('\0').filter((path) => path && isFile(join(root, path)));
   return [...new Set(paths)].sort();
 }
+
+/** Neither a folder nor a link, nor deleted and not committed yet. */
+const isFile = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
 /** The TypeScript that users run: everything that can end up in the package. */
 export function sources(): string[] {
