@@ -17,6 +17,15 @@ export default defineConfig({
   splitting: true,
   treeshake: true,
   clean: true,
-  dts: { entry: { index: 'src/index.ts', errors: 'src/errors/index.ts', wal: 'src/wal/index.ts', drizzle: 'drizzle/index.ts', 'drizzle-sync': 'drizzle/sync.ts', 'drizzle-migrator': 'drizzle/migrator.ts' } },
+  dts: {
+    entry: {
+      index: 'src/index.ts',
+      errors: 'src/errors/index.ts',
+      wal: 'src/wal/index.ts',
+      drizzle: 'drizzle/index.ts',
+      'drizzle-sync': 'drizzle/sync.ts',
+      'drizzle-migrator': 'drizzle/migrator.ts',
+    },
+  },
   external: ['drizzle-orm', /^drizzle-orm\//, /^node:/, 'cloudflare:workers'],
 });

@@ -6,10 +6,14 @@ import { defineConfig } from 'vitest/config';
  * LANE=new on the one of its successor @cloudflare/vitest-plugin (SQLite 3.53).
  */
 const { cloudflareTest } =
-  process.env['LANE'] === 'old' ? await import('@cloudflare/vitest-pool-workers') : await import('@cloudflare/vitest-plugin');
+  process.env['LANE'] === 'old'
+    ? await import('@cloudflare/vitest-pool-workers')
+    : await import('@cloudflare/vitest-plugin');
 
 export default defineConfig({
-  plugins: [cloudflareTest({ wrangler: { configPath: join(import.meta.dirname, 'test/workerd/wrangler.toml') } })],
+  plugins: [
+    cloudflareTest({ wrangler: { configPath: join(import.meta.dirname, 'test/workerd/wrangler.toml') } }),
+  ],
   define: { 'process.env.DOSQL_RUNS': JSON.stringify(process.env['DOSQL_RUNS'] ?? '1') },
   test: {
     include: ['test/workerd/**/*.test.ts'],

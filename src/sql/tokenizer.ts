@@ -55,7 +55,9 @@ export function tokenize(text: string): Tokens {
       continue;
     }
     if (c === 45 && next === 45) {
-      at = sql.indexOf('\n', at) + 1 || length;
+      // The line break is white space behind the comment, not part of it.
+      at = sql.indexOf('\n', at);
+      if (at < 0) at = length;
       continue;
     }
     if (c === 47 && next === 42 && at + 1 < length) {

@@ -115,6 +115,10 @@ const text = fc.oneof(noise, fc.string({ unit: 'binary' }), statements);
 
 const TRIVIA = /^(?:[\ufeff \t\n\f\r][ \t\n\v\f\r]*|--[^\n]*\n?|\/\*[\s\S]*?\*\/|\/\*[\s\S]*$)*$/;
 
+test('a vertical tab behind the line break of a comment is white space', () => {
+  expect(tokenize('SELECT 1--\n\v, 2')).toHaveLength(4 * 3);
+});
+
 test('tokens and the white space between them are the whole text', () => {
   fc.assert(
     fc.property(text, (sql) => {
@@ -122,7 +126,7 @@ test('tokens and the white space between them are the whole text', () => {
       let at = 0;
       let trivia = true;
       for (let i = 0; i < tokens.length; i += 3) {
-        const [, start, end] = tokens.slice(i, i + 3) as [number, number, number];
+        const [, start, end] = [...tokens.slice(i, i + 3)] as [number, number, number];
         trivia &&= start < end && (start === at || TRIVIA.test(sql.slice(at, start)));
         at = end;
       }
