@@ -1,8 +1,6 @@
+import { DrizzleQueryError, entityKind, type TablesRelationalConfig } from 'drizzle-orm';
 import type { WithCacheConfig } from 'drizzle-orm/cache/core/types';
-import { entityKind } from 'drizzle-orm/entity';
-import { DrizzleQueryError } from 'drizzle-orm/errors';
-import type { TablesRelationalConfig } from 'drizzle-orm/relations';
-import { SQLiteTransaction } from 'drizzle-orm/sqlite-core/session';
+import { SQLiteTransaction } from 'drizzle-orm/sqlite-core';
 import { enter } from '../src/engine/scope.ts';
 import { runTransaction } from '../src/engine/transaction.ts';
 import { attach, entryPoints } from './attach.ts';

@@ -1,8 +1,11 @@
-import { SQLiteDeleteBase } from 'drizzle-orm/sqlite-core/query-builders/delete';
-import { SQLiteInsertBase, SQLiteInsertBuilder } from 'drizzle-orm/sqlite-core/query-builders/insert';
-import { SQLiteSelectBuilder } from 'drizzle-orm/sqlite-core/query-builders/select';
-import { SQLiteUpdateBuilder } from 'drizzle-orm/sqlite-core/query-builders/update';
-import type { SQLiteTable } from 'drizzle-orm/sqlite-core/table';
+import {
+  SQLiteDeleteBase,
+  SQLiteInsertBase,
+  SQLiteInsertBuilder,
+  SQLiteSelectBuilder,
+  type SQLiteTable,
+  SQLiteUpdateBuilder,
+} from 'drizzle-orm/sqlite-core';
 import { DosqlError } from '../src/errors/index.ts';
 import { adopt, prepareDelete, prepareSelect, prepareUpdate } from './builders.ts';
 import { insertSql, prepareInsert } from './insert.ts';

@@ -1,7 +1,5 @@
-import { Param, SQL } from 'drizzle-orm/sql/sql';
-import type { SQLiteTable } from 'drizzle-orm/sqlite-core/table';
-import { extractUsedTable } from 'drizzle-orm/sqlite-core/utils';
-import { orderSelectedFields } from 'drizzle-orm/utils';
+import { orderSelectedFields, Param, SQL } from 'drizzle-orm';
+import { extractUsedTable, type SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Builder, DeleteConfig, SelectBuilder, UpdateConfig } from './internals.ts';
 import { compileFields } from './mapper.ts';
 import type { Form, Metadata, Query } from './query.ts';

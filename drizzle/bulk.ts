@@ -1,4 +1,4 @@
-import { SQL } from 'drizzle-orm/sql/sql';
+import { SQL } from 'drizzle-orm';
 import { lastChange } from '../src/engine/statements.ts';
 import type { Built } from './builders.ts';
 import {

@@ -1,5 +1,4 @@
-import { Column } from 'drizzle-orm/column';
-import { noopDecoder } from 'drizzle-orm/sql/sql';
+import { Column, noopDecoder } from 'drizzle-orm';
 import {
   SQLiteBlobBuffer,
   SQLiteBoolean,
@@ -7,7 +6,7 @@ import {
   SQLiteNumeric,
   SQLiteTextJson,
   SQLiteTimestamp,
-} from 'drizzle-orm/sqlite-core/columns';
+} from 'drizzle-orm/sqlite-core';
 import type { IntegerMode } from '../src/engine/integers.ts';
 import { DosqlError } from '../src/errors/index.ts';
 import type { Decodes } from './mapper.ts';
@@ -127,7 +126,11 @@ function isRounded(value: number): boolean {
 function someRounded(values: readonly unknown[]): boolean {
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
-    if (typeof value === 'number' ? isRounded(value) : typeof value === 'object' && value !== null && someRounded(value as unknown[])) {
+    if (
+      typeof value === 'number'
+        ? isRounded(value)
+        : typeof value === 'object' && value !== null && someRounded(value as unknown[])
+    ) {
       return true;
     }
   }

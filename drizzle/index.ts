@@ -1,7 +1,6 @@
+import { type DrizzleConfig, entityKind } from 'drizzle-orm';
 import type { BatchItem, BatchResponse } from 'drizzle-orm/batch';
-import { entityKind } from 'drizzle-orm/entity';
-import { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core/db';
-import type { DrizzleConfig } from 'drizzle-orm/utils';
+import { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
 import type { Database } from '../src/engine/database.ts';
 import { AsyncSession, type Batchable } from './async-session.ts';
 import { attach, entryPoints } from './attach.ts';

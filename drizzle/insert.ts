@@ -1,6 +1,5 @@
-import type { Column } from 'drizzle-orm/column';
-import { Param, Placeholder, SQL } from 'drizzle-orm/sql/sql';
-import type { SQLiteTable } from 'drizzle-orm/sqlite-core/table';
+import { type Column, Param, Placeholder, SQL } from 'drizzle-orm';
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { type Built, effect, formAt, startWalk, written } from './builders.ts';
 import { Bulk } from './bulk.ts';
 import type { InsertBuilder } from './internals.ts';

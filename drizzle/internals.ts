@@ -1,7 +1,5 @@
-import type { Column } from 'drizzle-orm/column';
-import type { Relation, TablesRelationalConfig } from 'drizzle-orm/relations';
-import type { Param, SQL } from 'drizzle-orm/sql/sql';
-import type { SQLiteTable } from 'drizzle-orm/sqlite-core/table';
+import type { Column, Param, Relation, SQL, TablesRelationalConfig } from 'drizzle-orm';
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Field, Selection } from './mapper.ts';
 import type { Query } from './query.ts';
 import type { Session } from './session.ts';

@@ -1,9 +1,13 @@
-import { Column } from 'drizzle-orm/column';
-import { is } from 'drizzle-orm/entity';
-import { One, type Relation, type TablesRelationalConfig } from 'drizzle-orm/relations';
-import { SQL } from 'drizzle-orm/sql/sql';
-import { Subquery } from 'drizzle-orm/subquery';
-import { getTableName } from 'drizzle-orm/table';
+import {
+  Column,
+  getTableName,
+  is,
+  One,
+  type Relation,
+  SQL,
+  Subquery,
+  type TablesRelationalConfig,
+} from 'drizzle-orm';
 import type { IntegerMode } from '../src/engine/integers.ts';
 import { type RowFactory, rowFactory } from '../src/engine/rows.ts';
 import { type ColumnDecoder, decoderOf, relationDecoder, settle } from './decoders.ts';

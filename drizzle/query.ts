@@ -1,8 +1,7 @@
+import { entityKind, is, Param, Placeholder } from 'drizzle-orm';
 import type { Cache } from 'drizzle-orm/cache/core';
 import type { WithCacheConfig } from 'drizzle-orm/cache/core/types';
-import { entityKind, is } from 'drizzle-orm/entity';
-import { Param, Placeholder } from 'drizzle-orm/sql/sql';
-import { type PreparedQueryConfig, SQLitePreparedQuery } from 'drizzle-orm/sqlite-core/session';
+import { type PreparedQueryConfig, SQLitePreparedQuery } from 'drizzle-orm/sqlite-core';
 import type { Engine } from '../src/engine/engine.ts';
 import { factoryFor, type Plan } from '../src/engine/plan.ts';
 import { encodeValue, type SqlValue } from '../src/engine/values.ts';

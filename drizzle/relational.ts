@@ -1,10 +1,14 @@
-import { aliasedTableColumn } from 'drizzle-orm/alias';
-import type { Column } from 'drizzle-orm/column';
-import { is } from 'drizzle-orm/entity';
-import { getOperators, getOrderByOperators, One } from 'drizzle-orm/relations';
-import { sql } from 'drizzle-orm/sql/sql';
+import {
+  aliasedTableColumn,
+  type Column,
+  getOperators,
+  getOrderByOperators,
+  getTableUniqueName,
+  is,
+  One,
+  sql,
+} from 'drizzle-orm';
 import { RelationalQueryBuilder } from 'drizzle-orm/sqlite-core/query-builders/query';
-import { getTableUniqueName } from 'drizzle-orm/table';
 import { adopt, type Built, formAt } from './builders.ts';
 import type { RelationalBuilder, RelationalConfig, TableConfig } from './internals.ts';
 import { compileSelection } from './mapper.ts';

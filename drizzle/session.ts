@@ -1,17 +1,20 @@
-import { type Cache, NoopCache } from 'drizzle-orm/cache/core';
-import type { WithCacheConfig } from 'drizzle-orm/cache/core/types';
-import { entityKind, is } from 'drizzle-orm/entity';
-import { DefaultLogger, type Logger, NoopLogger } from 'drizzle-orm/logger';
 import {
   createTableRelationsHelpers,
+  DefaultLogger,
+  type DrizzleConfig,
+  entityKind,
   extractTablesRelationalConfig,
+  is,
+  type Logger,
+  NoopLogger,
   type RelationalSchemaConfig,
+  type SQL,
+  sql,
   type TablesRelationalConfig,
-} from 'drizzle-orm/relations';
-import { type SQL, sql } from 'drizzle-orm/sql/sql';
-import { SQLiteAsyncDialect, SQLiteSyncDialect } from 'drizzle-orm/sqlite-core/dialect';
-import { SQLiteSession } from 'drizzle-orm/sqlite-core/session';
-import type { DrizzleConfig } from 'drizzle-orm/utils';
+} from 'drizzle-orm';
+import { type Cache, NoopCache } from 'drizzle-orm/cache/core';
+import type { WithCacheConfig } from 'drizzle-orm/cache/core/types';
+import { SQLiteAsyncDialect, SQLiteSession, SQLiteSyncDialect } from 'drizzle-orm/sqlite-core';
 import type { Engine } from '../src/engine/engine.ts';
 import type { Settings } from '../src/engine/statements.ts';
 import type { Handle } from './connection.ts';
@@ -36,7 +39,9 @@ export interface Options {
 /** Reads drizzle's configuration. */
 export function optionsOf(kind: Kind, config: DrizzleConfig<Record<string, unknown>>): Options {
   const Dialect = kind === 'sync' ? SQLiteSyncDialect : SQLiteAsyncDialect;
-  const dialect = Object.assign(new Dialect(config as never), { buildLimit }) as unknown as Options['dialect'];
+  const dialect = Object.assign(new Dialect(config as never), {
+    buildLimit,
+  }) as unknown as Options['dialect'];
   const logger = config.logger === true ? new DefaultLogger() : config.logger || undefined;
   const cache = config.cache;
   return {

@@ -1,6 +1,4 @@
-import { Column } from 'drizzle-orm/column';
-import { Name, Param, Placeholder, SQL, StringChunk } from 'drizzle-orm/sql/sql';
-import { Table } from 'drizzle-orm/table';
+import { Column, Name, Param, Placeholder, SQL, StringChunk, Table } from 'drizzle-orm';
 import type { Form } from './query.ts';
 
 /**

@@ -1,7 +1,6 @@
+import { entityKind, type TablesRelationalConfig } from 'drizzle-orm';
 import type { WithCacheConfig } from 'drizzle-orm/cache/core/types';
-import { entityKind } from 'drizzle-orm/entity';
-import type { TablesRelationalConfig } from 'drizzle-orm/relations';
-import { SQLiteTransaction } from 'drizzle-orm/sqlite-core/session';
+import { SQLiteTransaction } from 'drizzle-orm/sqlite-core';
 import { enterSync, type Scope } from '../src/engine/scope.ts';
 import { DosqlError } from '../src/errors/index.ts';
 import { attach, entryPoints } from './attach.ts';

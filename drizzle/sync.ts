@@ -1,6 +1,5 @@
-import { entityKind } from 'drizzle-orm/entity';
-import { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core/db';
-import type { DrizzleConfig } from 'drizzle-orm/utils';
+import { type DrizzleConfig, entityKind } from 'drizzle-orm';
+import { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
 import type { Database } from '../src/engine/database.ts';
 import { attach, entryPoints } from './attach.ts';
 import { type Client, databaseOf } from './connection.ts';

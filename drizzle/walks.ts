@@ -1,6 +1,4 @@
-import { Column } from 'drizzle-orm/column';
-import { noopDecoder, SQL } from 'drizzle-orm/sql/sql';
-import { Table } from 'drizzle-orm/table';
+import { Column, noopDecoder, SQL, Table } from 'drizzle-orm';
 import type { DeleteConfig, OrderedFields, SelectConfig, UpdateConfig } from './internals.ts';
 import { END, type Walk } from './shapes.ts';
 
