@@ -1,3 +1,5 @@
+import { foldName } from './identifier.ts';
+
 /**
  * Token kinds. One integer per token: a punctuation character is its own ASCII code, everything else has a
  * number here. Keywords stand in the order of KEYWORDS.
@@ -12,10 +14,12 @@ export enum Token {
   BLOB = 4,
   NUMBER = 5,
   PARAMETER = 6,
-  /** What SQLite's tokenizer refuses: a stray character, an unterminated quote, `1abc`, `x'0'`, `#1`. */
-  ILLEGAL = 7,
   /** Operator of more than one character, except `==`, which is `=`. */
-  OPERATOR = 8,
+  OPERATOR = 7,
+  /** Never given out: each punctuation character is a kind of its own. */
+  PUNCTUATION = 8,
+  /** What SQLite's tokenizer refuses: a stray character, an unterminated quote, `1abc`, `x'0'`, `#1`. */
+  ILLEGAL = 9,
 
   LEFT_PAREN = 40,
   RIGHT_PAREN = 41,
@@ -73,9 +77,9 @@ export enum Token {
  * name but never an alias without AS, words that SQLite takes for a name wherever the keyword has no sense.
  */
 const KEYWORDS = (
-  'SELECT VALUES WHERE GROUP HAVING ORDER LIMIT SET RETURNING UNION EXCEPT INTERSECT FROM JOIN ON USING IN NOT AS DISTINCT INTO OR INSERT UPDATE DELETE CREATE TABLE INDEX EXISTS ' +
-  'CROSS FULL INNER LEFT NATURAL OUTER RIGHT INDEXED ' +
-  'WITH RECURSIVE REPLACE WINDOW ROLLBACK CONFLICT RAISE BEGIN END EXPLAIN QUERY VIEW TRIGGER'
+  'select values where group having order limit set returning union except intersect from join on using in not as distinct into or insert update delete create table index exists ' +
+  'cross full inner left natural outer right indexed ' +
+  'with recursive replace window rollback conflict raise begin end explain query view trigger'
 ).split(' ');
 
 const FIRST_NAME = 157;
@@ -85,7 +89,7 @@ const codes = new Map(KEYWORDS.map((word, index) => [word, 128 + index]));
 
 /** Kind of an ASCII word: its keyword's constant, or WORD. */
 export function wordKind(word: string): number {
-  return codes.get(word.toUpperCase()) ?? Token.WORD;
+  return codes.get(foldName(word)) ?? Token.WORD;
 }
 
 /** A token that can be the name of a table. */
