@@ -17,6 +17,7 @@ import {
 import { alias } from 'drizzle-orm/sqlite-core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { type Mapper, mapRows } from '../../../drizzle/mapper.ts';
 import { drizzle } from '../../../drizzle/sync.ts';
 import { comments, posts, schema, users } from '../../workerd/drizzle/schema.ts';
 
@@ -25,7 +26,7 @@ const db = drizzle({ transactionSync() {} } as never, { schema });
 
 /** A query and the parameters that its text leaves open, from the same description. */
 interface Buildable {
-  _prepare(): { getQuery(): { sql: string; params: unknown[] } };
+  _prepare(oneTime?: boolean): { getQuery(): { sql: string; params: unknown[] } };
   toSQL(): { sql: string; params: unknown[] };
 }
 
@@ -180,7 +181,7 @@ const relational: fc.Arbitrary<() => Buildable> = fc
     const inner = {
       ...(typeof o.posts === 'object' && o.posts),
       ...(o.inner !== null && {
-        where: (p: typeof posts) => gt(p.id, o.inner),
+        where: (p: typeof posts) => gt(p.id, o.inner as number),
         limit: o.inner,
         orderBy: desc(posts.id),
       }),
@@ -198,7 +199,7 @@ const relational: fc.Arbitrary<() => Buildable> = fc
       where:
         o.callback === null
           ? o.where()
-          : (u: typeof users, { lt: below }: { lt: typeof lt }) => below(u.id, o.callback),
+          : (u: typeof users, { lt: below }: { lt: typeof lt }) => below(u.id, o.callback as number),
       ...(o.order === 'one' && { orderBy: asc(users.id) }),
       ...(o.order === 'list' && { orderBy: [asc(users.id), sql`${users.name} || ${o.limit}`] }),
       ...(o.order === 'callback' && { orderBy: (u: typeof users) => [u.id] }),
@@ -209,6 +210,17 @@ const relational: fc.Arbitrary<() => Buildable> = fc
       ? db.query.users.findFirst(config)
       : db.query.users.findMany(config)) as unknown as Buildable;
   });
+
+/** Rows of a query as its mapper makes them of numbers; drizzle has one `_prepare` for relational queries. */
+function mapped(query: Buildable, fresh: boolean): unknown {
+  const { mapper } = (query._prepare(!fresh) as unknown as { form: { mapper?: Mapper } }).form;
+  if (!mapper || mapper.decoders.length === 0) return undefined;
+  try {
+    return mapRows(mapper, [mapper.decoders.map((_, at) => at % 2)], 'throw');
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
 
 /** What a build gives, or the message with which it fails. */
 function outcome(build: () => { sql: string; params: unknown[] }): unknown {
@@ -234,6 +246,7 @@ describe('the text and the parameters of a known shape are those that drizzle bu
         for (const build of [...queries, ...queries]) {
           const expected = outcome(() => build().toSQL());
           expect(outcome(() => build()._prepare().getQuery())).toEqual(expected);
+          if (Array.isArray(expected)) expect(mapped(build(), false)).toEqual(mapped(build(), true));
         }
       }),
       { numRuns: runs },

@@ -180,7 +180,7 @@ export const usages: Record<string, (db: Db) => unknown> = {
     db
       .select()
       .from(users)
-      .leftJoin(posts, (t) => eq(posts.authorId, t.users.id))
+      .leftJoin(posts, (t) => eq(posts.authorId, (t as unknown as { users: typeof users }).users.id))
       .orderBy(users.id, posts.id)
       .all(),
   'a table joined with itself': (db) => {
