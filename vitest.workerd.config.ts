@@ -14,7 +14,8 @@ export default defineConfig({
   plugins: [
     cloudflareTest({ wrangler: { configPath: join(import.meta.dirname, 'test/workerd/wrangler.toml') } }),
   ],
-  define: { 'process.env.DOSQL_RUNS': JSON.stringify(process.env['DOSQL_RUNS'] ?? '1') },
+  // Vitest sets what is defined as process.env in its own process, which is not the one of the tests.
+  define: { DOSQL_RUNS: JSON.stringify(Number(process.env['DOSQL_RUNS'] ?? 1)) },
   test: {
     include: ['test/workerd/**/*.test.ts'],
     maxWorkers: 2,

@@ -1,0 +1,119 @@
+import type { Engine } from '../engine/engine.ts';
+import type { Rewrite } from '../engine/extension.ts';
+import { makePlan, type Plan } from '../engine/plan.ts';
+import { RootScope } from '../engine/scope.ts';
+import { Statements } from '../engine/statements.ts';
+import { DosqlError } from '../errors/index.ts';
+import { BoundedCache } from '../sql/cache.ts';
+import { foldName } from '../sql/identifier.ts';
+import type { Statement } from '../sql/types.ts';
+import type { LogStore } from '../wal/store.ts';
+import { type Rewritten, rewritePast } from './rewrite.ts';
+
+/** Rewritten texts for handles on the past; they are the same for every point. */
+const CACHES = new WeakMap<LogStore, BoundedCache<string, Cached>>();
+
+interface Cached {
+  version: number;
+  rewritten: Rewritten;
+  /** The names of tables in SQLite's own program for the text were checked. */
+  checked: boolean;
+}
+
+/** A rewrite whose text follows the log and the schema. */
+export function pastRewrite(store: LogStore, sql: string, lsn?: number): Rewrite {
+  const all = lsn !== undefined;
+  let cached: Cached | undefined;
+  const current = (): Cached => {
+    if (cached?.version === store.version) return cached;
+    const cache = cacheOf(store);
+    cached = all ? cache.get(sql) : undefined;
+    if (cached?.version === store.version) return cached;
+    cached = { version: store.version, rewritten: rewritePast(store, sql, all), checked: !all };
+    if (all) cache.set(sql, cached);
+    return cached;
+  };
+  return {
+    get sql() {
+      return current().rewritten.sql;
+    },
+    bind(values) {
+      const state = current();
+      const bound = [...values, ...state.rewritten.bounds(values, lsn ?? 0)];
+      if (!state.checked) checkProgram(store, state.rewritten, bound);
+      state.checked = true;
+      return bound;
+    },
+    around(run) {
+      const rows = run();
+      store.engine.names = current().rewritten.names(store.engine.names);
+      return rows;
+    },
+  };
+}
+
+function cacheOf(store: LogStore): BoundedCache<string, Cached> {
+  let cache = CACHES.get(store);
+  if (!cache) {
+    cache = new BoundedCache(256);
+    CACHES.set(store, cache);
+  }
+  return cache;
+}
+
+/**
+ * A reference that the rewriting missed opens a table which it must not: an error instead of present data.
+ * @throws UNSUPPORTED_STATEMENT
+ */
+function checkProgram(store: LogStore, { sql, tables }: Rewritten, values: readonly unknown[]): void {
+  const roots = new Map(store.all('SELECT rootpage,tbl_name FROM sqlite_master') as [number, string][]);
+  for (const [, opcode, , root] of store.all(`EXPLAIN ${sql}`, ...values)) {
+    if (opcode !== 'OpenRead' && opcode !== 'OpenWrite') continue;
+    const name = roots.get(root as number) ?? 'sqlite_schema';
+    if (tables.has(foldName(name)) || name.startsWith('_dosql_')) continue;
+    throw new DosqlError(
+      'UNSUPPORTED_STATEMENT',
+      `This statement would read ${name} as it is now, not as it was: the way it names the table was not recognised. Put the name in double quotes.`,
+      { statement: sql, table: name },
+    );
+  }
+}
+
+/** A read-only handle on the whole database as it was. Every method of a Database that reads works as there. */
+export class PastDatabase extends Statements {
+  /** The LSN whose state is read. */
+  readonly lsn: number;
+
+  /** @internal Use `db.asOf(point)`. */
+  constructor(store: LogStore, lsn: number, settings: Statements['settings']) {
+    super(new RootScope(pastEngine(store, lsn)), settings);
+    this.lsn = lsn;
+  }
+}
+
+/** The engine with plans of its own: everything else, connection and lock included, is the same. */
+function pastEngine(store: LogStore, lsn: number): Engine {
+  const plans = new BoundedCache<string, Plan>(64);
+  const hook = ({ sql, kind, verb }: Statement): Rewrite => {
+    if (kind !== 'read') {
+      throw new DosqlError('READ_ONLY', `${verb} is refused: db.asOf(…) only reads.`, { statement: sql });
+    }
+    return pastRewrite(store, sql, lsn);
+  };
+  const plan = (sql: string): Plan => {
+    let found = plans.get(sql);
+    if (!found) {
+      found = makePlan(sql, [hook]);
+      plans.set(sql, found);
+    }
+    return found;
+  };
+  return new Proxy(store.engine, {
+    get(engine, key) {
+      if (key === 'plan') return plan;
+      const value = engine[key as keyof Engine];
+      return typeof value === 'function' ? (value as () => unknown).bind(engine) : value;
+    },
+    set: (engine, key, value) => Reflect.set(engine, key, value),
+  });
+}

@@ -1,0 +1,233 @@
+import { DosqlError } from '../errors/index.ts';
+import { analyze } from '../sql/analyze.ts';
+import { applyEdits, type Edit } from '../sql/edit.ts';
+import { foldName, quoteIdentifier, unquoteIdentifier } from '../sql/identifier.ts';
+import { numberParameters } from '../sql/parameters.ts';
+import { Token } from '../sql/token.ts';
+import { tokenize } from '../sql/tokenizer.ts';
+import type { ParameterToken, TableReference } from '../sql/types.ts';
+import { trackedTable } from '../wal/api.ts';
+import { requireHistory } from '../wal/instant.ts';
+import { rowsAt } from '../wal/past.ts';
+import type { LogStore } from '../wal/store.ts';
+import { type Clause, findClauses } from './clause.ts';
+import { boundsOf } from './points.ts';
+import { versionsOf } from './versions.ts';
+
+/** A statement about the past: its text as SQLite runs it, and the values behind the caller's. */
+export interface Rewritten {
+  readonly sql: string;
+  /** The LSNs to bind behind the caller's values. @throws HISTORY_UNAVAILABLE, INVALID_ARGUMENT */
+  bounds(values: readonly unknown[], lsn: number): number[];
+  /** Column names as the caller's text has them. */
+  names(names: readonly string[]): readonly string[];
+  /** Tables of the database it may open, folded. */
+  readonly tables: ReadonlySet<string>;
+}
+
+const unsupported = (message: string, statement: string, table?: string) =>
+  new DosqlError('UNSUPPORTED_STATEMENT', message, { statement, table });
+
+/**
+ * Puts the past in the place of tables: of those with a clause, and with `all` of every other one at one LSN, which is then
+ * the last of the bounds. @throws TABLE_NOT_TRACKED, READ_ONLY, UNSUPPORTED_STATEMENT, SYNTAX_ERROR
+ */
+export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritten {
+  const clauses = findClauses(sql);
+  let plain = sql;
+  for (const { start, end } of clauses)
+    plain = plain.slice(0, start) + ' '.repeat(end - start) + plain.slice(end);
+  const statement = analyze(plain);
+  if (all && statement.kind !== 'read') {
+    throw new DosqlError('READ_ONLY', `${statement.verb} is refused: db.asOf(…) only reads.`, {
+      statement: sql,
+    });
+  }
+  const count = numbered(sql).count;
+  const rewriter = new Rewriter(store, sql, all, count);
+  const edits: Edit[] = [];
+  const places: { clause: Clause; reference: TableReference }[] = [];
+  for (const clause of clauses) {
+    const reference = statement.tables.find(
+      ({ end }) => end <= clause.start && plain.slice(end, clause.start).trim() === '',
+    );
+    if (!reference)
+      throw new DosqlError('SYNTAX_ERROR', 'FOR SYSTEM_TIME must stand right behind the name of a table.', {
+        statement: sql,
+        offset: clause.start,
+      });
+    if (reference.role === 'write')
+      throw new DosqlError(
+        'READ_ONLY',
+        `The past cannot be written: FOR SYSTEM_TIME behind the target ${reference.name}.`,
+        {
+          statement: sql,
+          table: reference.name,
+        },
+      );
+    if (reference.cte || reference.call)
+      throw unsupported(`FOR SYSTEM_TIME needs a table; ${reference.name} is none.`, sql);
+    places.push({ clause, reference });
+  }
+  for (const reference of statement.tables) {
+    const clause = places.find((place) => place.reference === reference)?.clause;
+    if (!clause && (!all || reference.cte || reference.call || reference.role === 'write')) continue;
+    const end = clause?.end ?? reference.end;
+    const inList = /\bin\s*$/i.test(plain.slice(0, reference.start));
+    let text = rewriter.source(reference, clause);
+    if (!reference.alias && !inList) text += ` AS ${quoteIdentifier(reference.name)}`;
+    checkUse(sql, plain, end, reference);
+    rewriter.replaced.push([text, sql.slice(reference.start, end)]);
+    edits.push({ start: reference.start, end, text });
+  }
+  // A value of a clause is not part of the text any more: what follows keeps its number.
+  const marks = numbered(sql).found;
+  for (const { start, end, index } of marks) {
+    if (clauses.some((clause) => clause.start <= start && end <= clause.end)) continue;
+    edits.push({ start, end, text: `?${index}` });
+  }
+  const last = `?${rewriter.last}`;
+  return {
+    sql: applyEdits(sql, edits).replaceAll(LAST, last),
+    tables: rewriter.tables,
+    bounds: (values, lsn) => {
+      const bound = rewriter.bounds.flatMap((resolve) => resolve(values));
+      for (const table of rewriter.present) requireHistory(store, trackedTable(store, table), lsn);
+      return all ? [...bound, lsn] : bound;
+    },
+    names: (names) =>
+      names.map((name) => {
+        let result = name;
+        for (const [text, original] of rewriter.replaced)
+          result = result.replaceAll(text.replaceAll(LAST, last), original);
+        return result.replace(/\?(\d+)/g, (mark, index) => {
+          const token = marks.find((parameter) => parameter.index === Number(index));
+          return token ? sql.slice(token.start, token.end) : mark;
+        });
+      }),
+  };
+}
+
+function numbered(sql: string): { found: ParameterToken[]; count: number } {
+  const found: ParameterToken[] = [];
+  const tokens = tokenize(sql);
+  return { found, count: numberParameters(sql, tokens, 0, tokens.length, found) };
+}
+
+/** What names a table in ways that a sub-select in its place does not have. */
+function checkUse(sql: string, plain: string, end: number, { name }: TableReference): void {
+  const t = tokenize(plain);
+  for (let i = 0; i < t.length; i += 3) {
+    const word = (n: number) => foldName(unquoteIdentifier(plain.slice(t[n + 1], t[n + 2])));
+    if (
+      t[i + 3] === Token.DOT &&
+      t[i + 9] === Token.DOT &&
+      word(i) === 'main' &&
+      word(i + 6) === foldName(name)
+    )
+      throw unsupported(
+        `main.${name}.column cannot name a column of the past; write ${name}.column.`,
+        sql,
+        name,
+      );
+  }
+  if (/^\s*(?:as\s+)?(?:[\w$"`[\]]+\s+)?(?:not\s+)?indexed\b/i.test(plain.slice(end)))
+    throw unsupported(`INDEXED is not possible on the past of ${name}.`, sql, name);
+}
+
+/** Makes the sources that stand for the tables of one statement. */
+class Rewriter {
+  readonly tables = new Set<string>();
+  /** Tables read at the LSN of the handle. */
+  readonly present = new Set<string>();
+  readonly replaced: [text: string, original: string][] = [];
+  readonly bounds: ((values: readonly unknown[]) => number[])[] = [];
+  #next: number;
+
+  constructor(
+    readonly store: LogStore,
+    readonly sql: string,
+    readonly all: boolean,
+    count: number,
+  ) {
+    this.#next = count + 1;
+  }
+
+  source({ name, schema }: TableReference, clause: Clause | undefined): string {
+    const { store, sql } = this;
+    if (schema !== undefined && foldName(schema) !== 'main')
+      throw unsupported(`${schema}.${name} has no history.`, sql, name);
+    const table = store.tables.get(foldName(name));
+    if (!table || table.dropped) {
+      const [view] = store.all(
+        "SELECT sql FROM sqlite_master WHERE type='view' AND name=? COLLATE NOCASE",
+        name,
+      );
+      if (view) {
+        if (!clause && this.all) return this.#view(view[0] as string);
+        throw unsupported(
+          `${name} is a view: FOR SYSTEM_TIME needs a table. Use db.asOf(…), which reads views, too.`,
+          sql,
+          name,
+        );
+      }
+    }
+    const found = trackedTable(store, name);
+    this.tables.add(foldName(name));
+    if (!clause) {
+      this.present.add(name);
+      // The LSN of the handle is bound behind everything else; its number is known at the end.
+      return rowsAt(store, found, LAST);
+    }
+    const { form } = clause;
+    const first = this.#next;
+    this.bounds.push((values) => boundsOf(store, trackedTable(store, name), sql, clause, values));
+    if (form === 'AS OF') {
+      this.#next += 1;
+      return rowsAt(store, found, `?${first}`);
+    }
+    if (form === 'ALL') return versionsOf(store, found, '');
+    this.#next += 2;
+    const [low, high] = [`?${first}`, `?${first + 1}`];
+    return versionsOf(
+      store,
+      found,
+      form === 'CONTAINED IN'
+        ? ` AND _dosql_s>${low} AND _dosql_e<=${high}`
+        : ` AND coalesce(_dosql_e,9e18)>${low} AND coalesce(_dosql_s,0)<=${high}`,
+    );
+  }
+
+  /** The SELECT of a view with the past in the place of its tables. */
+  #view(ddl: string): string {
+    const t = tokenize(ddl);
+    let i = 0;
+    while (t[i] !== Token.AS && t[i] !== Token.LEFT_PAREN) i += 3;
+    let columns = '';
+    if (t[i] === Token.LEFT_PAREN) {
+      const start = t[i + 1]!;
+      while (t[i] !== Token.RIGHT_PAREN) i += 3;
+      columns = ddl.slice(start, t[i + 2]);
+      i += 3;
+    }
+    const body = ddl.slice(t[i + 2]);
+    const inner = analyze(body);
+    const edits = inner.tables
+      .filter((reference) => !reference.cte && !reference.call)
+      .map((reference) => {
+        const alias = reference.alias || /\bin\s*$/i.test(body.slice(0, reference.start));
+        const text =
+          this.source(reference, undefined) + (alias ? '' : ` AS ${quoteIdentifier(reference.name)}`);
+        return { start: reference.start, end: reference.end, text };
+      });
+    const select = `${applyEdits(body, edits)}\n`;
+    return columns ? `(WITH _dosql_w${columns} AS(${select})SELECT * FROM _dosql_w)` : `(${select})`;
+  }
+
+  get last(): number {
+    return this.#next;
+  }
+}
+
+/** Stands for the LSN of a handle until its parameter's number is known. */
+const LAST = '?\u0000';

@@ -1,0 +1,40 @@
+import { quoteIdentifier } from '../sql/identifier.ts';
+import type { LogSource } from '../wal/past.ts';
+import { columnList, imageOf, type TrackedTable } from '../wal/table.ts';
+
+/**
+ * Every version of a table's rows that the log knows, with the LSN of the transaction that began and of the one that ended
+ * it, as a sub-select in parentheses; `condition` is on `_dosql_s` (NULL when older than the log) and `_dosql_e`. What began and ended in one transaction was never visible and is left out.
+ */
+export function versionsOf(log: LogSource, table: TrackedTable, condition: string): string {
+  const { columns, id, rowid, collations, key, dropped, name } = table;
+  const list = columnList(columns.map((column) => column.name));
+  const images = columns.map((c) => `${imageOf(c)} AS ${quoteIdentifier(c.name)}`).join();
+  // Commits, not changes, are the instants of history.
+  const commit =
+    'coalesce((SELECT CASE WHEN first_lsn<=l.lsn THEN last_lsn END FROM main._dosql_tx WHERE last_lsn>=l.lsn ORDER BY last_lsn LIMIT 1),lsn)';
+  const who = collations
+    ? key.map((k, i) => `${quoteIdentifier(k)} COLLATE ${quoteIdentifier(collations[i]!)}`).join()
+    : '_dosql_r';
+  const entries = `_dosql_h AS MATERIALIZED(SELECT lsn AS _dosql_l,op AS _dosql_o,rid AS _dosql_r,${commit} AS _dosql_c,${images} FROM ${log.from} AS l WHERE t=${id})`;
+  const ended = `SELECT ${list},lag(_dosql_c) OVER(PARTITION BY ${who} ORDER BY _dosql_l) AS _dosql_s,_dosql_c AS _dosql_e,_dosql_o FROM _dosql_h`;
+  let versions = ended;
+  if (!dropped) {
+    const same = collations
+      ? key
+          .map(
+            (k, i) =>
+              `b.${quoteIdentifier(k)}=h.${quoteIdentifier(k)} COLLATE ${quoteIdentifier(collations[i]!)}`,
+          )
+          .join(' AND ')
+      : `b.${rowid}=h._dosql_r`;
+    const last = `(SELECT ${collations ? columnList(key) : '_dosql_r'},max(_dosql_c) AS _dosql_c FROM _dosql_h GROUP BY ${who})`;
+    versions += ` UNION ALL SELECT ${columnList(
+      columns.map((column) => column.name),
+      'b.',
+    )},h._dosql_c,NULL,0 FROM main.${quoteIdentifier(name)} AS b LEFT JOIN ${last} AS h ON ${same}`;
+  }
+  const time = (lsn: string) =>
+    `(SELECT strftime('%Y-%m-%dT%H:%M:%fZ',ts/1000.0,'unixepoch') FROM ${log.from} WHERE lsn=${lsn})`;
+  return `(WITH ${entries},_dosql_v AS(${versions}) SELECT ${list},${time('_dosql_s')} AS row_start,${time('_dosql_e')} AS row_end,_dosql_s AS row_start_lsn,_dosql_e AS row_end_lsn FROM _dosql_v WHERE _dosql_o NOT IN(1,5) AND(_dosql_s IS NULL OR _dosql_s IS NOT _dosql_e)${condition})`;
+}

@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest';
+import { timeTravel } from '../../../src/history/index.ts';
+import { DB } from '../../../src/index.ts';
+import { type ChangeEvent, changeLog } from '../../../src/wal/index.ts';
+import { inObject } from '../object.ts';
+import { randomSchemaChange, randomStatement, rowsOf, SCHEMA, TABLES } from './history.ts';
+import { Random } from './random.ts';
+
+/** Set by vitest.workerd.config.ts. */
+declare const DOSQL_RUNS: number;
+const RUNS = 6 * DOSQL_RUNS;
+const STEPS = 60;
+
+interface Snapshot {
+  lsn: number;
+  columns: Record<string, string[]>;
+  /** Cells, row by row. */
+  rows: Record<string, string[][]>;
+}
+
+const open = (storage: DurableObjectStorage, keyIndex: boolean) =>
+  DB('t', {
+    storage,
+    extensions: [changeLog({ tables: '*', exclude: ['replica'], keyIndex }), timeTravel()],
+  });
+type Db = Awaited<ReturnType<typeof open>>;
+
+const columnsOf = (db: Db, table: string) =>
+  db
+    .querySync<{ name: string }>(`SELECT name FROM pragma_table_xinfo('${table}')`)
+    .rows.map(({ name }) => name);
+
+function snapshot(db: Db): Snapshot {
+  const columns: Snapshot['columns'] = {};
+  const rows: Snapshot['rows'] = {};
+  for (const table of TABLES) {
+    columns[table] = columnsOf(db, table);
+    rows[table] = rowsOf(db, columns[table], `"${table}"`);
+  }
+  return { lsn: db.log.head().lsn, columns, rows };
+}
+
+/** A snapshot in those of its columns that are there today: the past has the columns of today. */
+function compared(db: Db, table: string, { columns, rows }: Snapshot): { columns: string[]; rows: string[] } {
+  const today = columnsOf(db, table);
+  const kept = columns[table]!.map((_, i) => i).filter((i) => today.includes(columns[table]![i]!));
+  return {
+    columns: kept.map((i) => columns[table]![i]!),
+    rows: rows[table]!.map((row) => kept.map((i) => row[i]).join('|')).sort(),
+  };
+}
+
+const flat = (rows: readonly string[][]) => rows.map((row) => row.join('|')).sort();
+
+/** Runs a random history; the state after every transaction is noted beside its LSN. */
+async function play(db: Db, r: Random, ddl: boolean): Promise<Snapshot[]> {
+  const attempt = (run: () => unknown) => {
+    try {
+      run();
+    } catch (error) {
+      if ((error as { name: string }).name !== 'DosqlError') throw error;
+      expect(`${(error as { code: string }).code} ${error}`).toMatch(/VIOLATION|DATATYPE|integer overflow/);
+    }
+  };
+  const seen = [snapshot(db)];
+  for (let step = 0; step < STEPS; step++) {
+    const undo = new Error('undo');
+    if (ddl && r.once(12)) {
+      const statements = randomSchemaChange(r, step);
+      const fails = r.once(4);
+      try {
+        db.transactionSync((tx) => {
+          for (const statement of statements) tx.run(statement);
+          if (fails) throw undo;
+        });
+      } catch (error) {
+        if (error !== undo) throw error;
+      }
+    } else if (r.once(3)) {
+      const size = 1 + r.int(5);
+      const fails = r.once(3);
+      try {
+        db.transactionSync((tx) => {
+          for (let i = 0; i < size; i++) attempt(() => tx.run(randomStatement(r)));
+          if (fails) throw undo;
+        });
+      } catch (error) {
+        if (error !== undo) throw error;
+      }
+    } else if (r.once(20)) {
+      await db.log.rotate();
+    } else attempt(() => db.runSync(randomStatement(r)));
+    const now = snapshot(db);
+    const last = seen.at(-1)!;
+    if (last.lsn === now.lsn) expect(now.rows).toEqual(last.rows);
+    else seen.push(now);
+  }
+  return seen;
+}
+
+function checkPast(db: Db, seen: readonly Snapshot[], label: string): void {
+  for (const state of seen) {
+    const { lsn } = state;
+    const past = db.asOf({ lsn });
+    for (const table of TABLES) {
+      const { columns, rows } = compared(db, table, state);
+      const where = `${label}: ${table} at LSN ${lsn}`;
+      expect(flat(rowsOf(db, columns, `"${table}" FOR SYSTEM_TIME AS OF LSN ${lsn}`)), where).toEqual(rows);
+      expect(flat(rowsOf(past, columns, `"${table}"`)), where).toEqual(rows);
+    }
+  }
+}
+
+/** The versions valid at each point make up the state at that point, and nothing else was ever visible. */
+function checkVersions(db: Db, seen: readonly Snapshot[], label: string): void {
+  for (const table of TABLES) {
+    for (const state of seen) {
+      const { lsn } = state;
+      const { columns, rows } = compared(db, table, state);
+      const source = `"${table}" FOR SYSTEM_TIME ALL WHERE coalesce(row_start_lsn,0) <= ${lsn} AND coalesce(row_end_lsn,9e18) > ${lsn}`;
+      expect(flat(rowsOf(db, columns, source)), `${label}: versions of ${table} at ${lsn}`).toEqual(rows);
+      const at = `"${table}" FOR SYSTEM_TIME BETWEEN LSN ${lsn} AND LSN ${lsn}`;
+      expect(flat(rowsOf(db, columns, at)), `${label}: between, ${table} at ${lsn}`).toEqual(rows);
+    }
+  }
+}
+
+const valueText = (value: unknown) =>
+  value instanceof Uint8Array
+    ? `blob ${[...value]}`
+    : typeof value === 'bigint'
+      ? `${value}`
+      : JSON.stringify(value);
+const rowText = (row: object) =>
+  Object.entries(row)
+    .map(([name, value]) => `${name}=${valueText(value)}`)
+    .join();
+
+type Replica = Map<string, string[]>;
+
+function apply(replica: Replica, { table, before, after, op, lsn }: ChangeEvent, label: string): void {
+  if (op === 'message' || op === 'schema') return;
+  const rows = replica.get(table) ?? [];
+  replica.set(table, rows);
+  if (before) {
+    const at = rows.indexOf(rowText(before));
+    expect(at, `${label}: the row before LSN ${lsn} of ${table}`).toBeGreaterThanOrEqual(0);
+    rows.splice(at, 1);
+  }
+  if (after) rows.push(rowText(after));
+}
+
+async function stateOf(db: Db, table: string, lsn: number): Promise<string[]> {
+  const rows: string[] = [];
+  let after: unknown[] | null | undefined;
+  do {
+    const chunk = await db.log.snapshot(table, { lsn, limit: 3, ...(after && { after }) });
+    rows.push(...chunk.rows.map(rowText));
+    after = chunk.next;
+  } while (after);
+  return rows;
+}
+
+/** A replica that begins with a snapshot and is fed by events in batches of any size is the state at each of their ends. */
+async function checkReplica(db: Db, r: Random, first: number, label: string): Promise<void> {
+  const replica: Replica = new Map();
+  for (const table of TABLES) replica.set(table, await stateOf(db, table, first));
+  let after = first;
+  for (let done = false; !done; ) {
+    const batch = await db.log.read({ after, limit: 1 + r.int(20) });
+    expect(batch.from).toBe(after);
+    for (const event of batch.events) apply(replica, event, label);
+    expect(await db.log.read({ after, to: batch.to }).then(({ events }) => events)).toEqual(batch.events);
+    after = batch.to;
+    done = batch.done;
+    for (const table of TABLES)
+      expect(replica.get(table)!.toSorted(), `${label}: replica of ${table} at ${after}`).toEqual(
+        (await stateOf(db, table, after)).sort(),
+      );
+  }
+}
+
+async function checkDiff(db: Db, r: Random, seen: readonly Snapshot[], label: string): Promise<void> {
+  for (let i = 0; i < 6; i++) {
+    const [a, b] = [r.pick(seen).lsn, r.pick(seen).lsn];
+    for (const table of TABLES) {
+      const rows = await stateOf(db, table, a);
+      const changes = await db.diff(table, { lsn: a }, { lsn: b });
+      for (const { before } of changes) if (before) rows.splice(rows.indexOf(rowText(before)), 1);
+      for (const { after } of changes) if (after) rows.push(rowText(after));
+      expect(rows.sort(), `${label}: diff of ${table} from ${a} to ${b}`).toEqual(
+        (await stateOf(db, table, b)).sort(),
+      );
+    }
+  }
+}
+
+describe('random histories', () => {
+  for (let run = 0; run < RUNS; run++) {
+    const seed = 1000 + run;
+    const ddl = run % 3 === 2;
+    it(`seed ${seed}: every past state, version, difference and event fits a model`, () =>
+      inObject(async (storage) => {
+        const r = new Random(seed);
+        const db = await open(storage, run % 2 === 1);
+        for (const statement of SCHEMA) await db.run(statement);
+        const seen = await play(db, r, ddl);
+        const label = `seed ${seed}`;
+        checkPast(db, seen, label);
+        checkVersions(db, seen, label);
+        await checkDiff(db, r, seen, label);
+        await checkReplica(db, r, seen[0]!.lsn, label);
+      }));
+  }
+});
