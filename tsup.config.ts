@@ -22,7 +22,8 @@ export default defineConfig({
     entry: {
       index: 'src/index.ts',
       errors: 'src/errors/index.ts',
-      wal: 'src/wal/index.ts', history: 'src/history/index.ts',
+      wal: 'src/wal/index.ts',
+      history: 'src/history/index.ts',
       drizzle: 'drizzle/index.ts',
       'drizzle-sync': 'drizzle/sync.ts',
       'drizzle-migrator': 'drizzle/migrator.ts',
