@@ -3,20 +3,16 @@ import { DosqlError } from '../errors/index.ts';
 /** `name` as an identifier in SQL text, always in double quotes. Throws INVALID_IDENTIFIER for a NUL character, which would end the text for SQLite. */
 export function quoteIdentifier(name: string): string {
   if (name.includes('\0')) {
-    throw new DosqlError(
-      'INVALID_IDENTIFIER',
-      `A name cannot contain a NUL character: ${JSON.stringify(name)}.`,
-    );
+    throw new DosqlError('INVALID_IDENTIFIER', `A name cannot contain NUL: ${JSON.stringify(name)}.`);
   }
   return `"${name.replaceAll('"', '""')}"`;
 }
 
 /** The name that an identifier token stands for: quotes of any of SQLite's four styles removed, case kept. */
 export function unquoteIdentifier(text: string): string {
-  const quote = text[0];
-  if (quote === '[') return text.slice(1, -1);
-  if (quote !== '"' && quote !== "'" && quote !== '`') return text;
-  return text.slice(1, -1).replaceAll(quote + quote, quote);
+  // A bracket ends at the first `]`, so none is doubled.
+  const quote = text.slice(-1);
+  return /^["'`[]/.test(text) ? text.slice(1, -1).replaceAll(quote + quote, quote) : text;
 }
 
 /** Folds a name as SQLite compares names: ASCII letters only. */
