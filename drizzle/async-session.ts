@@ -121,25 +121,15 @@ export class AsyncSession extends Session {
 
   /** Runs built queries in order, in one transaction: all or none. */
   async batch(queries: readonly Batchable[]): Promise<unknown[]> {
-    const prepared = queries.map((query) => this.#prepare(query._prepare()));
-    const { scope } = await this.open();
-    const results = await enter(scope, () =>
-      scope.engine.transactionSync(() =>
-        prepared.map((query) => {
-          try {
-            return query.now();
-          } catch (error) {
-            throw query.failed(error);
-          }
-        }),
-      ),
-    );
+    const { scope } = this.handle ?? (await this.open());
+    const prepared: AsyncQuery[] = [];
+    for (const query of queries) prepared.push(this.#prepare(query._prepare()));
+    const work = () => scope.engine.transactionSync(() => prepared.map(runNow));
+    const results = scope.blocked ? await enter(scope, work) : work();
     const { cache } = this;
     if (cache) {
       const writes = prepared.filter(({ metadata }) => metadata && metadata.type !== 'select');
-      await Promise.all(
-        writes.map(({ metadata }) => cache.onMutate({ tables: (metadata as Metadata).tables })),
-      );
+      await Promise.all(writes.map(({ metadata }) => cache.onMutate({ tables: (metadata as Metadata).tables })));
     }
     return results;
   }
@@ -149,6 +139,14 @@ export class AsyncSession extends Session {
     if (query instanceof AsyncQuery) return query;
     const { sql, params, method } = query.getQuery();
     return this.query({ sql }, params, method);
+  }
+}
+
+function runNow(query: AsyncQuery): unknown {
+  try {
+    return query.now();
+  } catch (error) {
+    throw query.failed(error);
   }
 }
 
