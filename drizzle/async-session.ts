@@ -129,7 +129,9 @@ export class AsyncSession extends Session {
     const { cache } = this;
     if (cache) {
       const writes = prepared.filter(({ metadata }) => metadata && metadata.type !== 'select');
-      await Promise.all(writes.map(({ metadata }) => cache.onMutate({ tables: (metadata as Metadata).tables })));
+      await Promise.all(
+        writes.map(({ metadata }) => cache.onMutate({ tables: (metadata as Metadata).tables })),
+      );
     }
     return results;
   }
@@ -164,7 +166,7 @@ export class AsyncTransaction<
   TSchema extends TablesRelationalConfig = TablesRelationalConfig,
 > extends SQLiteTransaction<'async', DrizzleRunResult, TFullSchema, TSchema> {
   static {
-    Object.assign(this.prototype, entryPoints);
+    Object.assign(AsyncTransaction.prototype, entryPoints);
   }
 
   static override readonly [entityKind]: string = 'DosqlTransaction';

@@ -1,15 +1,33 @@
-import { orderSelectedFields, Param, SQL } from 'drizzle-orm';
+import { type Column, orderSelectedFields, Param, SQL, Table } from 'drizzle-orm';
 import { extractUsedTable, type SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Builder, DeleteConfig, SelectBuilder, UpdateConfig } from './internals.ts';
 import { compileFields } from './mapper.ts';
 import type { Form, Metadata, Query } from './query.ts';
 import type { Session } from './session.ts';
 import type { Walk } from './shapes.ts';
-import { columnsOf, walkDelete, walkSelect, walkUpdate } from './walks.ts';
 
 const SELECT = Symbol('select');
 const UPDATE = Symbol('update');
 const DELETE = Symbol('delete');
+
+// The parts of each configuration in the order of the SQL text, so that parameters come out in binding order.
+const UPDATE_PARTS = ['table', 'set', 'from', 'joins', 'where', 'returning', 'orderBy', 'limit', 'withList'];
+const DELETE_PARTS = ['table', 'where', 'returning', 'orderBy', 'limit', 'withList'];
+const SELECT_PARTS = [
+  'distinct',
+  'table',
+  'joins',
+  'where',
+  'groupBy',
+  'having',
+  'orderBy',
+  'limit',
+  'offset',
+  'setOperators',
+  'withList',
+];
+/** Without a choice of columns, the tables tell the fields. */
+const CHOICE_PARTS = ['fields', ...SELECT_PARTS];
 
 /** A query as text, mapper and parameters. */
 export interface Built {
@@ -35,8 +53,16 @@ function same(a: unknown, b: unknown): boolean {
 }
 
 /** A walk for a query that is built and run once; prepared queries and cached ones need none. */
-export function startWalk(session: Session, kind: symbol, oneTime: boolean): Walk | undefined {
-  return oneTime && session.cache === undefined ? session.options.shapes.walk(kind) : undefined;
+export function walkOf(
+  session: Session,
+  kind: symbol,
+  config: object,
+  parts: readonly string[],
+  oneTime: boolean,
+): Walk | undefined {
+  if (!oneTime || session.cache !== undefined) return undefined;
+  const walk = session.options.shapes.walk(kind);
+  return walk.parts(config, parts) ? walk : undefined;
 }
 
 /** Gives a builder our `_prepare`, and where calls are asynchronous an `execute` of one promise instead of three. */
@@ -57,8 +83,7 @@ function execute(this: Builder<unknown>, placeholders?: Record<string, unknown>)
 
 export function prepareSelect(this: SelectBuilder, oneTime = true): Query {
   const { session, config } = this;
-  let walk = startWalk(session, SELECT, oneTime);
-  if (walk && !walkSelect(walk, config, this.isPartialSelect)) walk = undefined;
+  const walk = walkOf(session, SELECT, config, this.isPartialSelect ? CHOICE_PARTS : SELECT_PARTS, oneTime);
   const { form, params } = formAt(walk, buildSelect, this);
   const metadata = session.cache && ({ type: 'select', tables: [...this.usedTables] } satisfies Metadata);
   return session.query(form, params, 'all', metadata, this.cacheConfig);
@@ -81,30 +106,40 @@ function buildSelect(query: SelectBuilder): Built {
 export function prepareUpdate(this: Builder<UpdateConfig>, oneTime = true): Query {
   const { session } = this;
   const config = withUpdates(this.config);
-  let walk = startWalk(session, UPDATE, oneTime);
-  if (walk && !walkUpdate(walk, config)) walk = undefined;
+  const walk = walkOf(session, UPDATE, config, UPDATE_PARTS, oneTime);
   const { dialect } = session.options;
   const build = () => written(session, config, dialect.buildUpdateQuery(config as never));
   return effect(session, formAt(walk, build, this), config, 'update');
 }
 
-/** The columns of `$onUpdate` set, so that what they give is asked for once. */
+/** The values of an update in the order of the table's columns, those of `$onUpdate` asked for once. */
 function withUpdates(config: UpdateConfig): UpdateConfig {
-  let { set } = config;
+  const set: UpdateConfig['set'] = {};
   const columns = columnsOf(config.table);
   for (const key in columns) {
     const column = columns[key] as (typeof columns)[string];
-    if (column.onUpdateFn === undefined || set[key] !== undefined) continue;
-    const value = column.onUpdateFn();
-    set = { ...set, [key]: value instanceof SQL ? value : new Param(value, column) };
+    let value: unknown = config.set[key];
+    if (value === undefined) {
+      if (column.onUpdateFn === undefined) continue;
+      value = column.onUpdateFn();
+      if (!(value instanceof SQL)) value = new Param(value, column);
+    }
+    set[key] = value as Param;
   }
-  return set === config.set ? config : { ...config, set };
+  return { ...config, set };
+}
+
+type Columns = Record<string, Column & { onUpdateFn?: () => unknown }>;
+
+export function columnsOf(table: Table): Columns {
+  return (table as unknown as Record<symbol, Columns>)[
+    (Table as unknown as { Symbol: { Columns: symbol } }).Symbol.Columns
+  ] as Columns;
 }
 
 export function prepareDelete(this: Builder<DeleteConfig>, oneTime = true): Query {
   const { session, config } = this;
-  let walk = startWalk(session, DELETE, oneTime);
-  if (walk && !walkDelete(walk, config)) walk = undefined;
+  const walk = walkOf(session, DELETE, config, DELETE_PARTS, oneTime);
   const build = () => written(session, config, this.getSQL());
   return effect(session, formAt(walk, build, this), config, 'delete');
 }

@@ -1,14 +1,7 @@
-import { SQL } from 'drizzle-orm';
+import { Param, Placeholder, SQL } from 'drizzle-orm';
 import { lastChange } from '../src/engine/statements.ts';
 import type { Built } from './builders.ts';
-import {
-  buildInsert,
-  encodeRow,
-  type InsertColumn,
-  MAX_PARAMETERS,
-  samePattern,
-  valuesOf,
-} from './insert.ts';
+import { buildInsert, type InsertColumn, MAX_PARAMETERS, type RowValue, valuesOf } from './insert.ts';
 import type { InsertBuilder } from './internals.ts';
 import { bindValues, type Form, type Placeholders, type Query, slotsOf } from './query.ts';
 
@@ -38,7 +31,7 @@ export class Bulk {
   constructor(query: InsertBuilder, columns: readonly InsertColumn[]) {
     this.#query = query;
     this.#columns = columns;
-    const row = columns.map(() => null);
+    const row = columns.map(({ column }) => new Param(null, column));
     const { form, params } = buildInsert(query, columns, [row], true);
     this.#tail = params.length - columns.length;
     this.form = { ...form, plan: undefined, bulk: this };
@@ -68,13 +61,12 @@ export class Bulk {
 
   *#statements(): Generator<Built> {
     const { rows } = this.#query;
-    const columns = this.#columns;
     let built: Built | undefined;
-    let pattern: unknown[] = [];
+    let pattern: RowValue[] = [];
     let size = 0;
-    let carried: unknown[] | undefined;
+    let carried: RowValue[] | undefined;
     for (let at = 0; at < rows.length; ) {
-      const first: unknown[] = carried ?? this.#values(at);
+      const first = carried ?? this.#values(at);
       const room = this.#room(first);
       const chunk = [first];
       carried = undefined;
@@ -89,15 +81,15 @@ export class Bulk {
       at += chunk.length;
       const params: unknown[] = [];
       if (
-        built !== undefined &&
+        built &&
         chunk.length === size &&
         samePattern(first, pattern) &&
-        chunk.every((row) => encodeRow(columns, row, params))
+        chunk.every((row) => encode(row, params))
       ) {
         if (this.#tail > 0) params.push(...built.params.slice(-this.#tail));
         yield { form: built.form, params };
       } else {
-        built = buildInsert(this.#query, columns, chunk, true);
+        built = buildInsert(this.#query, this.#columns, chunk, true);
         pattern = first;
         size = chunk.length;
         yield built;
@@ -106,21 +98,40 @@ export class Bulk {
   }
 
   /** Without a default, a missing value is bound as NULL: rows with and without it have one pattern. */
-  #values(at: number): unknown[] {
+  #values(at: number): RowValue[] {
     const values = valuesOf(this.#columns, this.#query.rows[at] as Record<string, unknown>);
     for (let i = 0; i < values.length; i++) {
-      if (values[i] === undefined && !(this.#columns[i] as InsertColumn).hasSqlDefault) values[i] = null;
+      const { column } = this.#columns[i] as InsertColumn;
+      if (values[i] === undefined && !(column.default instanceof SQL)) values[i] = new Param(null, column);
     }
     return values;
   }
 
   /** How many rows like this one a statement can bind. */
-  #room(row: readonly unknown[]): number {
-    let parameters = 0;
-    for (const value of row) {
-      if (value instanceof SQL) return 1;
-      if (value !== undefined) parameters++;
-    }
+  #room(row: readonly RowValue[]): number {
+    if (row.some((value) => value instanceof SQL)) return 1;
+    const parameters = row.filter((value) => value !== undefined).length;
     return Math.max(1, Math.floor((MAX_PARAMETERS - this.#tail) / Math.max(1, parameters)));
   }
+}
+
+/** Rows of one pattern have their parameters in the same places, and nothing but parameters differs. */
+function samePattern(a: readonly RowValue[], b: readonly RowValue[]): boolean {
+  return a.every(
+    (value, i) =>
+      (value === undefined) === (b[i] === undefined) && !(value instanceof SQL || b[i] instanceof SQL),
+  );
+}
+
+/** Appends the parameters of a row; false when one of them is not a plain value. */
+function encode(row: readonly RowValue[], params: unknown[]): boolean {
+  for (const param of row as (Param | undefined)[]) {
+    if (param === undefined) continue;
+    const { value, encoder } = param;
+    if (value instanceof Placeholder) return false;
+    const encoded = value === null ? null : encoder.mapToDriverValue(value);
+    if (encoded instanceof SQL) return false;
+    params.push(encoded);
+  }
+  return true;
 }

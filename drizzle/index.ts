@@ -17,7 +17,7 @@ export class DrizzleDosqlDatabase<
   TSchema extends Record<string, unknown> = Record<string, never>,
 > extends BaseSQLiteDatabase<'async', DrizzleRunResult, TSchema> {
   static {
-    Object.assign(this.prototype, entryPoints);
+    Object.assign(DrizzleDosqlDatabase.prototype, entryPoints);
   }
 
   static override readonly [entityKind]: string = 'DrizzleDosqlDatabase';

@@ -13,13 +13,14 @@ import { adopt, type Built, formAt } from './builders.ts';
 import type { RelationalBuilder, RelationalConfig, TableConfig } from './internals.ts';
 import { compileSelection } from './mapper.ts';
 import type { Query } from './query.ts';
-import { END, type Walk } from './shapes.ts';
-import { ALIASED, limit, OFFSET, ORDER, section, WHERE, walkExpression } from './walks.ts';
+import type { Walk } from './shapes.ts';
 
 const RELATIONAL = Symbol('relational');
 const EVERYTHING = Symbol('everything');
 const WITH = Symbol('with');
-const COLUMNS_OF = Symbol('columns');
+const END = Symbol('end');
+const SELECTED = ['columns', 'extras'];
+const CLAUSES = ['where', 'orderBy', 'limit', 'offset'];
 
 /** `db.query.users`: the relational queries of one table. */
 // biome-ignore lint/suspicious/noExplicitAny: the parameters describe results, which callers see through drizzle's own declarations
@@ -62,22 +63,8 @@ function walkLevel(
   alias: string,
 ): boolean {
   const { columns, with: relations, extras, where, orderBy } = config;
-  // No columns is not the same as no choice of columns.
-  if (columns) walk.step(COLUMNS_OF);
-  for (const key in columns) {
-    if (columns[key] === undefined) continue;
-    walk.step(key);
-    walk.step(columns[key]);
-  }
-  if (extras) {
-    const made = typeof extras === 'function' ? extras(aliasedColumns(table, alias), { sql }) : extras;
-    for (const [key, value] of Object.entries(made)) {
-      walk.step(ALIASED);
-      walk.step(key);
-      walk.step(value.fieldAlias);
-      if (!walkExpression(walk, value.sql)) return false;
-    }
-  }
+  const made = typeof extras === 'function' ? extras(aliasedColumns(table, alias), { sql }) : extras;
+  if (!walk.parts({ columns, extras: made }, SELECTED)) return false;
   for (const key in relations) {
     const value = relations[key];
     if (!value) continue;
@@ -86,19 +73,13 @@ function walkLevel(
     if (!walkRelation(walk, query, value, table, key, `${alias}_${key}`)) return false;
     walk.step(END);
   }
-  return (
-    section(
-      walk,
-      WHERE,
-      typeof where === 'function' ? where(aliasedColumns(table, alias), operators) : where,
-    ) &&
-    walkOrder(
-      walk,
-      typeof orderBy === 'function' ? orderBy(aliasedColumns(table, alias), orderOperators) : orderBy,
-    ) &&
-    limit(walk, config.limit) &&
-    section(walk, OFFSET, config.offset)
-  );
+  const clauses = {
+    where: typeof where === 'function' ? where(aliasedColumns(table, alias), operators) : where,
+    orderBy: typeof orderBy === 'function' ? orderBy(aliasedColumns(table, alias), orderOperators) : orderBy,
+    limit: config.limit,
+    offset: config.offset,
+  };
+  return walk.parts(clauses, CLAUSES);
 }
 
 function walkRelation(
@@ -118,12 +99,6 @@ function walkRelation(
   if (value !== true) return walkLevel(walk, query, value, target, alias);
   walk.step(EVERYTHING);
   return true;
-}
-
-function walkOrder(walk: Walk, orderBy: unknown): boolean {
-  if (orderBy === undefined) return true;
-  walk.step(ORDER);
-  return walk.list(Array.isArray(orderBy) ? orderBy : [orderBy]);
 }
 
 const COLUMNS = new WeakMap<TableConfig, Map<string, Record<string, Column>>>();

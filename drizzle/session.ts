@@ -22,7 +22,6 @@ import type { Field } from './mapper.ts';
 import type { Form, Metadata, Method, Query } from './query.ts';
 import type { DrizzleRunResult } from './result.ts';
 import { type Shapes, shapesFor } from './shapes.ts';
-import { isLimit } from './walks.ts';
 
 export type Kind = 'sync' | 'async';
 export type Schema = RelationalSchemaConfig<TablesRelationalConfig>;
@@ -59,7 +58,7 @@ export function optionsOf(kind: Kind, config: DrizzleConfig<Record<string, unkno
  */
 function buildLimit(limit: unknown): SQL | undefined {
   if (typeof limit === 'object') return sql` limit ${limit}`;
-  return isLimit(limit) ? sql.raw(` limit ${limit}`) : undefined;
+  return typeof limit === 'number' && limit >= 0 ? sql.raw(` limit ${limit}`) : undefined;
 }
 
 const SCHEMAS = new WeakMap<object, Schema>();

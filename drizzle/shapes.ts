@@ -1,4 +1,4 @@
-import { Column, Name, Param, Placeholder, SQL, StringChunk, Table } from 'drizzle-orm';
+import { Column, Name, noopDecoder, Param, Placeholder, SQL, StringChunk, Table } from 'drizzle-orm';
 import type { Form } from './query.ts';
 
 /**
@@ -18,9 +18,14 @@ const MAX_LIST = 100;
 
 const VALUE = Symbol('value');
 const LIST = Symbol('list');
+const OBJECT = Symbol('object');
+const EXPRESSION = Symbol('expression');
 const NAME = Symbol('name');
 const ALIAS = Symbol('alias');
-export const END = Symbol('end');
+const END = Symbol('end');
+
+/** Decoders that stay the same between queries. A closure made for each query would make each a shape of its own. */
+const PLAIN = new Set<unknown>([noopDecoder.mapFromDriverValue, Number, String, Boolean, BigInt]);
 
 /** The shapes under one way of casing column names. */
 export class Shapes {
@@ -83,6 +88,52 @@ export class Walk {
     return true;
   }
 
+  /** The named parts of a configuration, which are to be given in the order of the SQL text. */
+  parts(config: object, keys: readonly string[]): boolean {
+    for (const key of keys) {
+      const part = (config as Record<string, unknown>)[key];
+      if (part === undefined) continue;
+      this.step(key);
+      // The only number that drizzle binds; zero has no text.
+      if (!(key === 'offset' && typeof part === 'number' && part ? this.value(part) : this.part(part)))
+        return false;
+    }
+    return true;
+  }
+
+  /** Any part of a configuration: what is not SQL is text. */
+  part(part: unknown): boolean {
+    if (typeof part !== 'object' || part === null) {
+      this.step(part);
+      return typeof part !== 'function';
+    }
+    if (part instanceof SQL) return this.#expression(part);
+    if (part instanceof SQL.Aliased) {
+      this.step(NAME);
+      this.step(part.fieldAlias);
+      this.step((part as unknown as { isSelectionField: boolean }).isSelectionField);
+      return this.#expression(part.sql);
+    }
+    if (Array.isArray(part)) return this.#list(part, this.part);
+    if (Object.getPrototypeOf(part) !== Object.prototype) return this.chunk(part);
+    this.step(OBJECT);
+    const ok = this.parts(part, Object.keys(part));
+    this.step(END);
+    return ok;
+  }
+
+  /** An expression and its decoder, which belongs to the shape because the mapper is kept with it. */
+  #expression(sql: SQL): boolean {
+    const { decoder } = sql as unknown as { decoder: { mapFromDriverValue: unknown } };
+    this.step(EXPRESSION);
+    if (decoder instanceof Column) this.#column(decoder);
+    else if (PLAIN.has(decoder.mapFromDriverValue)) this.step(decoder.mapFromDriverValue);
+    else return false;
+    const ok = this.chunk(sql);
+    this.step(END);
+    return ok;
+  }
+
   /** A piece of SQL, of any kind that drizzle's `sql` template takes. */
   chunk(chunk: unknown): boolean {
     if (typeof chunk !== 'object' || chunk === null) {
@@ -92,11 +143,23 @@ export class Walk {
       for (const text of chunk.value) if (text !== '') this.step(text);
       return true;
     }
-    if (chunk instanceof Param) return this.param(chunk.value, chunk.encoder);
-    if (chunk instanceof Column) return this.column(chunk);
-    if (chunk instanceof SQL) return this.sql(chunk);
-    if (Array.isArray(chunk)) return this.list(chunk);
-    if (chunk instanceof Table) return this.table(chunk);
+    if (chunk instanceof Param) {
+      const { value, encoder } = chunk;
+      if (value === null) return this.value(null);
+      if (value instanceof Placeholder) return false;
+      const encoded = encoder.mapToDriverValue(value);
+      return !(encoded instanceof SQL) && this.value(encoded);
+    }
+    if (chunk instanceof Column) return this.#column(chunk);
+    if (chunk instanceof SQL) {
+      const { queryChunks, shouldInlineParams } = chunk as unknown as {
+        queryChunks: unknown[];
+        shouldInlineParams: boolean;
+      };
+      return !shouldInlineParams && queryChunks.every(this.chunk, this);
+    }
+    if (Array.isArray(chunk)) return this.#list(chunk, this.chunk);
+    if (chunk instanceof Table) return this.#named(chunk, chunk, Symbols.ExtraConfigColumns);
     if (chunk instanceof SQL.Aliased || chunk instanceof Name) {
       this.step(NAME);
       this.step(chunk instanceof Name ? chunk.value : chunk.fieldAlias);
@@ -105,63 +168,33 @@ export class Walk {
     return (chunk instanceof Date || chunk instanceof Uint8Array) && this.value(chunk);
   }
 
-  sql(sql: SQL): boolean {
-    const { queryChunks, shouldInlineParams } = sql as unknown as {
-      queryChunks: unknown[];
-      shouldInlineParams: boolean;
-    };
-    if (shouldInlineParams) return false;
-    for (let i = 0; i < queryChunks.length; i++) if (!this.chunk(queryChunks[i])) return false;
-    return true;
-  }
-
-  param(value: unknown, encoder: { mapToDriverValue(value: unknown): unknown }): boolean {
-    if (value === null) return this.value(null);
-    if (value instanceof Placeholder) return false;
-    const encoded = encoder.mapToDriverValue(value);
-    return !(encoded instanceof SQL) && this.value(encoded);
-  }
-
-  list(chunks: readonly unknown[]): boolean {
-    if (chunks.length > MAX_LIST) return false;
+  #list(list: readonly unknown[], walk: (this: Walk, element: unknown) => boolean): boolean {
+    if (list.length > MAX_LIST) return false;
     this.step(LIST);
-    for (const chunk of chunks) {
-      if (!this.chunk(chunk)) return false;
+    for (const element of list) {
+      if (!walk.call(this, element)) return false;
       this.step(END);
     }
     this.step(END);
     return true;
   }
 
-  column(column: Column): true {
-    const { table } = column;
-    if (isAlias(table)) {
-      // Every access to a column of an alias makes a new proxy; the configuration behind it stays the same.
-      this.#alias(table);
-      this.step((column as unknown as { config: object }).config);
-    } else this.step(column);
-    return true;
+  #column(column: Column): true {
+    return this.#named(column, column.table, 'config');
   }
 
-  table(table: Table): true {
-    if (isAlias(table)) {
-      this.#alias(table);
-      this.step((table as unknown as TableInternals)[Symbols.ExtraConfigColumns]);
-    } else this.step(table);
+  /** A table or column itself; of an alias, where every access makes a new proxy, its name and what is behind it. */
+  #named(thing: object, table: Table, behind: string | symbol): true {
+    if ((table as unknown as Internals)[Symbols.IsAlias] === true) {
+      this.step(ALIAS);
+      this.step((table as unknown as Internals)[Symbols.Name]);
+      this.step((thing as Internals)[behind]);
+    } else this.step(thing);
     return true;
-  }
-
-  #alias(table: Table): void {
-    this.step(ALIAS);
-    this.step((table as unknown as TableInternals)[Symbols.Name]);
   }
 }
 
 const { Symbol: Symbols } = Table as unknown as {
   Symbol: Record<'IsAlias' | 'Name' | 'ExtraConfigColumns', symbol>;
 };
-type TableInternals = Record<symbol, unknown>;
-
-function isAlias(table: Table): boolean {
-  return (table as unknown as TableInternals)[Symbols.IsAlias] === true;
-}
+type Internals = Record<string | symbol, unknown>;

@@ -86,7 +86,7 @@ export class SyncTransaction<
   TSchema extends TablesRelationalConfig = TablesRelationalConfig,
 > extends SQLiteTransaction<'sync', DrizzleRunResult, TFullSchema, TSchema> {
   static {
-    Object.assign(this.prototype, entryPoints);
+    Object.assign(SyncTransaction.prototype, entryPoints);
   }
 
   static override readonly [entityKind]: string = 'SQLiteDOTransaction';

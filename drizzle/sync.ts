@@ -20,7 +20,7 @@ export class DrizzleSqliteDODatabase<
   TSchema extends Record<string, unknown> = Record<string, never>,
 > extends BaseSQLiteDatabase<'sync', DrizzleRunResult, TSchema> {
   static {
-    Object.assign(this.prototype, entryPoints);
+    Object.assign(DrizzleSqliteDODatabase.prototype, entryPoints);
   }
 
   static override readonly [entityKind]: string = 'DrizzleSqliteDODatabase';
