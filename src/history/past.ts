@@ -5,9 +5,9 @@ import { RootScope } from '../engine/scope.ts';
 import { Statements } from '../engine/statements.ts';
 import { DosqlError } from '../errors/index.ts';
 import { BoundedCache } from '../sql/cache.ts';
-import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
 import type { LogStore } from '../wal/store.ts';
+import { checkProgram } from './program.ts';
 import { type Rewritten, rewritePast } from './rewrite.ts';
 
 /** Rewritten texts for handles on the past; they are the same for every point. */
@@ -59,24 +59,6 @@ function cacheOf(store: LogStore): BoundedCache<string, Cached> {
     CACHES.set(store, cache);
   }
   return cache;
-}
-
-/**
- * A reference that the rewriting missed opens a table which it must not: an error instead of present data.
- * @throws UNSUPPORTED_STATEMENT
- */
-function checkProgram(store: LogStore, { sql, tables }: Rewritten, values: readonly unknown[]): void {
-  const roots = new Map(store.all('SELECT rootpage,tbl_name FROM sqlite_master') as [number, string][]);
-  for (const [, opcode, , root] of store.all(`EXPLAIN ${sql}`, ...values)) {
-    if (opcode !== 'OpenRead' && opcode !== 'OpenWrite') continue;
-    const name = roots.get(root as number) ?? 'sqlite_schema';
-    if (tables.has(foldName(name)) || name.startsWith('_dosql_')) continue;
-    throw new DosqlError(
-      'UNSUPPORTED_STATEMENT',
-      `This statement would read ${name} as it is now, not as it was: the way it names the table was not recognised. Put the name in double quotes.`,
-      { statement: sql, table: name },
-    );
-  }
 }
 
 /** A read-only handle on the whole database as it was. Every method of a Database that reads works as there. */

@@ -49,7 +49,7 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
   const places: { clause: Clause; reference: TableReference }[] = [];
   for (const clause of clauses) {
     const reference = statement.tables.find(
-      ({ end }) => end <= clause.start && plain.slice(end, clause.start).trim() === '',
+      ({ end }) => end <= clause.start && tokenize(plain.slice(end, clause.start)).length === 0,
     );
     if (!reference)
       throw new DosqlError('SYNTAX_ERROR', 'FOR SYSTEM_TIME must stand right behind the name of a table.', {

@@ -73,7 +73,7 @@ function transactionEnd(store: LogStore, id: string | number): number {
 
 /** The oldest point at which a table (or, without one, the log) can be read. */
 export function horizonOf(store: LogStore, table?: TrackedTable): { lsn: number; ts: number } {
-  const lsn = Math.max(store.horizon, table?.since ?? store.segments[0]!.first);
+  const lsn = Math.max(store.horizon, table?.since ?? (store.segments[0]!.first || 1));
   return { lsn, ts: timeAt(store, lsn) };
 }
 

@@ -1,0 +1,26 @@
+import { DosqlError } from '../errors/index.ts';
+import { foldName } from '../sql/identifier.ts';
+import type { LogStore } from '../wal/store.ts';
+import type { Rewritten } from './rewrite.ts';
+
+/**
+ * A reference that the rewriting missed opens a table which it must not: an error instead of present data.
+ * @throws UNSUPPORTED_STATEMENT
+ */
+export function checkProgram(
+  store: LogStore,
+  { sql, tables }: Pick<Rewritten, 'sql' | 'tables'>,
+  values: readonly unknown[],
+): void {
+  const roots = new Map(store.all('SELECT rootpage,tbl_name FROM sqlite_master') as [number, string][]);
+  for (const [, opcode, , root] of store.all(`EXPLAIN ${sql}`, ...values)) {
+    if (opcode !== 'OpenRead' && opcode !== 'OpenWrite') continue;
+    const name = roots.get(root as number) ?? 'sqlite_schema';
+    if (tables.has(foldName(name)) || name.startsWith('_dosql_')) continue;
+    throw new DosqlError(
+      'UNSUPPORTED_STATEMENT',
+      `This statement would read ${name} as it is now, not as it was: the way it names the table was not recognised. Put the name in double quotes.`,
+      { statement: sql, table: name },
+    );
+  }
+}
