@@ -65,10 +65,9 @@ export function adapt(statement: Statement, values: readonly SqlValue[]): Adapta
     if (!nesting || (nesting.needsBinary && /\bcollate\b/i.test(sql))) {
       return { limit: { name: 'compound SELECT terms', limit: MAX_COMPOUND_TERMS, actual: compoundTerms } };
     }
-    edits = nesting.edits;
-    needsBinary = nesting.needsBinary;
+    ({ edits, needsBinary } = nesting);
     const end = nesting.firstTerm;
-    if (end !== undefined && statement.verb === 'SELECT') {
+    if (end && statement.verb === 'SELECT') {
       // The opening of the outermost compound is the last edit; those inside the first term come before.
       const own = edits.slice(0, -1).filter((edit) => edit.start < end);
       const before = parameters.filter((parameter) => parameter.end <= end);
@@ -86,9 +85,8 @@ export function adapt(statement: Statement, values: readonly SqlValue[]): Adapta
 interface Slot {
   readonly start: number;
   readonly end: number;
-  /** Index into the values; equal keys share a number. */
+  /** Index into the values, then into the lists; equal keys share a number. */
   readonly key: number;
-  readonly list?: true;
 }
 
 /** `sql` with `edits`, and at most MAX_PARAMETERS values bound: IN lists become JSON, then small values literals. */
@@ -103,8 +101,9 @@ function bind(
   const slots: Slot[] = parameters.map(({ start, end, index }) => ({ start, end, key: index - 1 }));
   const keys = () => new Set(slots.map((slot) => slot.key));
   const needed = keys().size;
-  const texts: Edit[] = [...edits];
-  const literals = new Map<number, string>();
+  const all: Edit[] = [...edits];
+  /** What stands for a key: a literal, or the parameter that it shares. */
+  const texts = new Map<number, string>();
   let run = values;
 
   if (needed > MAX_PARAMETERS) {
@@ -114,44 +113,39 @@ function bind(
       const json = items.map((slot) => jsonLiteral(bound[slot.key]!));
       const text = `[${json.join()}]`;
       if (!items.length || json.includes(undefined) || byteLength(text) > MAX_STRING_BYTES) continue;
-      slots.splice(slots.indexOf(items[0]!), items.length, {
-        start,
-        end,
-        key: bound.push(text) - 1,
-        list: true,
-      });
+      slots.splice(slots.indexOf(items[0]!), items.length, { start, end, key: bound.push(text) - 1 });
     }
     const left = keys();
     if (left.size > MAX_PARAMETERS) {
-      const from = fromClause(t);
       for (const key of left) {
         const value = bound[key]!;
         // A bare integer in ORDER BY or GROUP BY is a column number.
-        literals.set(key, typeof value === 'bigint' ? `(0+${sqlLiteral(value)})` : sqlLiteral(value));
+        texts.set(key, ` ${typeof value === 'bigint' ? `(0+${sqlLiteral(value)})` : sqlLiteral(value)} `);
       }
       // A result column without an alias is named by its text: its values stay bound as long as others can go.
+      const from = fromClause(t);
       const named = new Set(slots.filter((slot) => slot.start < from).map((slot) => slot.key));
-      const rank = (key: number) => literals.get(key)!.length + (named.has(key) ? MAX_SQL_BYTES : 0);
-      for (const key of [...left].sort((a, b) => rank(b) - rank(a)).slice(0, MAX_PARAMETERS))
-        literals.delete(key);
+      const rank = (key: number) => texts.get(key)!.length + (named.has(key) ? MAX_SQL_BYTES : 0);
+      const heaviest = [...left].sort((a, b) => rank(b) - rank(a));
+      for (const key of heaviest.slice(0, MAX_PARAMETERS)) texts.delete(key);
     }
   }
   if (needed > MAX_PARAMETERS || values.length > MAX_PARAMETERS || parameters.length !== values.length) {
     const anonymous = parameters.every((p) => p.end === p.start + 1);
-    const numbers = new Map<number, number>();
     const next: SqlValue[] = [];
-    for (const { key, start, end, list } of slots) {
-      let text = literals.get(key);
+    for (const { key, start, end } of slots) {
+      let text = texts.get(key);
       if (text === undefined) {
-        if (anonymous || !numbers.has(key)) numbers.set(key, next.push(bound[key]!));
-        text = anonymous ? '?' : `?${numbers.get(key)}`;
-        if (list) text = `(SELECT value FROM json_each(${text}))`;
-      } else text = ` ${text} `;
-      texts.push({ start, end, text });
+        const number = next.push(bound[key]!);
+        text = anonymous ? '?' : `?${number}`;
+        if (key >= values.length) text = `(SELECT value FROM json_each(${text}))`;
+        texts.set(key, text);
+      }
+      all.push({ start, end, text });
     }
     run = next;
   }
-  const text = applyEdits(sql, texts);
+  const text = applyEdits(sql, all);
   const bytes = byteLength(text);
   if (bytes <= MAX_SQL_BYTES) return { sql: text, values: run };
   return {

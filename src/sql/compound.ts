@@ -8,7 +8,7 @@ import type { Statement } from './types.ts';
 export interface Nesting {
   readonly edits: readonly Edit[];
   /** End of the first term of the outermost compound, when that one is nested and its first term is a SELECT. */
-  readonly firstTerm?: number;
+  readonly firstTerm: number | undefined;
   /** Exact only while no column that the terms read has a COLLATE: see {@link Adaptation}. */
   readonly needsBinary: boolean;
 }
@@ -20,6 +20,7 @@ export interface Nesting {
  */
 export function nestCompounds(statement: Statement, t: Tokens, max: number): Nesting | undefined {
   const { sql } = statement;
+  const text = (i: number) => sql.slice(t[i + 1], t[i + 2]);
   const edits: Edit[] = [];
   let firstTerm: number | undefined;
   let needsBinary = false;
@@ -31,19 +32,14 @@ export function nestCompounds(statement: Statement, t: Tokens, max: number): Nes
   const close = (end: number): boolean => {
     const { open, first, operators, order } = frames.pop()!;
     if (operators.length < max) return true;
-    if (order >= 0 && !plainOrder(order, end)) return false;
-    const name = open < 0 ? undefined : bodyOf(open);
-    const inside = (at: number) => at > t[open + 1]! && at < t[end + 1]!;
-    if (
-      name !== undefined &&
-      statement.tables.some((r) => r.cte && inside(r.start) && foldName(r.name) === name)
-    ) {
-      return false;
-    }
-    // UNION ALL compares nothing.
-    const compares = operators.some(
-      (i) => t[i] !== Token.UNION || !/^all$/i.test(sql.slice(t[i + 4], t[i + 5])),
+    if (order >= 0 && !plainOrder(order)) return false;
+    const name = bodyOf(open);
+    const recursive = statement.tables.some(
+      (r) => r.cte && r.start > t[open + 1]! && r.start < t[end + 1]! && foldName(r.name) === name,
     );
+    if (recursive) return false;
+    // UNION ALL compares nothing.
+    const compares = operators.some((i) => t[i] !== Token.UNION || !/^all$/i.test(text(i + 3)));
     if (compares && !plainColumns(first)) needsBinary = true;
     let opening = '';
     for (let k = max - 1; k < operators.length; k += max - 1) {
@@ -51,7 +47,8 @@ export function nestCompounds(statement: Statement, t: Tokens, max: number): Nes
       const at = t[operators[k]! - 1]!;
       edits.push({ start: at, end: at, text: ')' });
     }
-    edits.push({ start: t[first + 1]!, end: t[first + 1]!, text: opening });
+    const at = t[first + 1]!;
+    edits.push({ start: at, end: at, text: opening });
     if (open < 0 && t[first] === Token.SELECT) firstTerm = t[operators[0]! - 1]!;
     return true;
   };
@@ -60,14 +57,11 @@ export function nestCompounds(statement: Statement, t: Tokens, max: number): Nes
   const bodyOf = (open: number): string | undefined => {
     let i = open - 3;
     // AS, AS MATERIALIZED, AS NOT MATERIALIZED.
-    if (t[i] === Token.WORD) i -= t[i - 3] === Token.NOT ? 6 : 3;
+    while (t[i] === Token.WORD || t[i] === Token.NOT) i -= 3;
     if (t[i] !== Token.AS) return;
     i -= 3;
-    if (t[i] === Token.RIGHT_PAREN) {
-      while (i > 0 && t[i] !== Token.LEFT_PAREN) i -= 3;
-      i -= 3;
-    }
-    return foldName(unquoteIdentifier(sql.slice(t[i + 1], t[i + 2])));
+    if (t[i] === Token.RIGHT_PAREN) while (i > 0 && t[i + 3] !== Token.LEFT_PAREN) i -= 3;
+    return foldName(unquoteIdentifier(text(i)));
   };
 
   /** A column of a table has a collation, which nesting keeps; an expression leaves it to the later terms. */
@@ -84,16 +78,12 @@ export function nestCompounds(statement: Statement, t: Tokens, max: number): Nes
   };
 
   /** Expressions are matched against the text of each term, which nesting hides; numbers and names survive. */
-  const plainOrder = (order: number, end: number): boolean => {
-    // ORDER BY, then terms of a name or a number and keywords.
-    for (let i = order + 6, term = true; i < end; i += 3) {
-      const kind = t[i]!;
-      if (kind === Token.LIMIT || kind === Token.ON || kind === Token.RETURNING) break;
-      if (kind === Token.COMMA) term = true;
-      else if (isName(kind) || (term && kind === Token.NUMBER)) term = false;
-      else return false;
-    }
-    return true;
+  const plainOrder = (order: number): boolean => {
+    let i = order + 6;
+    while (isName(t[i]!) || t[i] === Token.NUMBER || t[i] === Token.COMMA) i += 3;
+    return [undefined, Token.RIGHT_PAREN, Token.SEMICOLON, Token.LIMIT, Token.ON, Token.RETURNING].includes(
+      t[i],
+    );
   };
 
   fresh(-1);
@@ -121,5 +111,5 @@ export function nestCompounds(statement: Statement, t: Tokens, max: number): Nes
     }
   }
   while (frames.length) if (!close(i)) return;
-  return { edits, needsBinary, ...(firstTerm !== undefined && { firstTerm }) };
+  return { edits, firstTerm, needsBinary };
 }

@@ -4,7 +4,7 @@ export type SqlValue = null | number | string | bigint | ArrayBuffer | ArrayBuff
 const encoder = new TextEncoder();
 
 /** `text` in UTF-8. */
-export function utf8(text: string): Uint8Array<ArrayBuffer> {
+export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 

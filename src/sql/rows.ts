@@ -25,55 +25,44 @@ export function splitRows(
     if (i >= t.length || t[i] === Token.SELECT || t[i] === Token.WITH) return;
     if (t[i] === Token.OR && /^fail$/i.test(sql.slice(t[i + 4], t[i + 5]))) return;
   }
-  const first = i + 3;
-  /** Per row: start, end, number of parameters. */
+  /** Per row: start, end, number of parameters up to its end. */
   const rows: number[] = [];
-  let depth = 0;
   let counted = 0;
-  for (i = first; i < t.length; i += 3) {
+  for (let depth = 0; ; ) {
+    i += 3;
     const kind = t[i];
-    if (depth === 0 && kind !== Token.LEFT_PAREN && kind !== Token.COMMA) break;
-    if (kind === Token.LEFT_PAREN && depth++ === 0) rows.push(t[i + 1]!);
-    else if (kind === Token.RIGHT_PAREN && --depth === 0) {
-      rows.push(t[i + 2]!, counted);
-      counted = 0;
-    } else if (kind === Token.PARAMETER) counted++;
-    else if (kind === Token.SELECT) return;
+    if (kind === Token.LEFT_PAREN) {
+      if (!depth++) rows.push(t[i + 1]!);
+    } else if (kind === Token.RIGHT_PAREN && depth) {
+      if (!--depth) rows.push(t[i + 2]!, counted);
+    } else if (!depth && kind !== Token.COMMA) break;
+    else if (kind === undefined || kind === Token.SELECT) return;
+    else if (kind === Token.PARAMETER) counted++;
   }
   const next = t[i];
-  if (
-    depth ||
-    rows.length < 6 ||
-    (next && next !== Token.ON && next !== Token.RETURNING && next !== Token.SEMICOLON)
-  )
-    return;
-  for (let j = 0; j < t.length; j += 3) {
-    if (t[j] === Token.PARAMETER && t[j + 2]! - t[j + 1]! > 1) return;
-    if (t[j] === Token.PARAMETER && j >= i) counted++;
-  }
+  if (rows.length < 6 || (next && ![Token.ON, Token.RETURNING, Token.SEMICOLON].includes(next))) return;
+  for (i = 0; i < t.length; i += 3) if (t[i] === Token.PARAMETER && t[i + 2]! - t[i + 1]! > 1) return;
   const head = sql.slice(0, rows[0]);
   const tail = sql.slice(rows[rows.length - 2]);
-  const tailValues = values.slice(values.length - counted);
+  const tailValues = values.slice(counted);
   const room = bytes - byteLength(head + tail);
 
   const runs: Run[] = [];
-  let text = '';
   for (let row = 0, value = 0; row < rows.length; ) {
-    const from = rows[row]!;
-    const fromValue = value;
-    let to = from;
+    const start = rows[row]!;
+    let end = start;
     for (let size = 0; row < rows.length; row += 3) {
-      const end = rows[row + 1]!;
-      size += byteLength(sql.slice(to, end));
-      if (size > room || value - fromValue + rows[row + 2]! + counted > parameters) break;
-      to = end;
-      value += rows[row + 2]!;
+      size += byteLength(sql.slice(end, rows[row + 1]));
+      if (size > room || rows[row + 2]! - value + tailValues.length > parameters) break;
+      end = rows[row + 1]!;
     }
-    if (to === from) return;
-    const chunk = head + sql.slice(from, to) + tail;
-    // Equal rows give one string: the runtime caches prepared statements by text.
-    if (chunk !== text) text = chunk;
-    runs.push({ sql: text, values: values.slice(fromValue, value).concat(tailValues) });
+    if (end === start) return;
+    const last = rows[row - 1]!;
+    runs.push({
+      sql: head + sql.slice(start, end) + tail,
+      values: values.slice(value, last).concat(tailValues),
+    });
+    value = last;
   }
   return runs;
 }
