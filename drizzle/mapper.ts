@@ -142,14 +142,11 @@ function nullColumn(
 }
 
 function build({ keys, parts, nullIf }: Node): RowFactory {
-  const make = rowFactory(keys);
-  const start = parts[0];
+  const from = parts[0] as number;
   let whole: RowFactory;
-  if (parts.every((part, i) => part === (start as number) + i)) {
-    const from = start as number;
-    const to = from + parts.length;
-    whole = from === 0 ? make : (r) => make(r.slice(from, to));
-  } else {
+  if (parts.every((part, i) => part === from + i)) whole = rowFactory(keys, from);
+  else {
+    const make = rowFactory(keys);
     const readers = parts.map((part) =>
       typeof part === 'number' ? (r: readonly unknown[]) => r[part] : build(part),
     );
