@@ -4,29 +4,24 @@ import { fromSqlite } from '../errors/index.ts';
 
 /** The table that drizzle's migrators keep, too: docs/formats/ledger.md. */
 const LEDGER = '__drizzle_migrations';
+const CREATE = `CREATE TABLE IF NOT EXISTS ${LEDGER}(id INTEGER PRIMARY KEY,hash text NOT NULL,created_at numeric,name text,applied_at TEXT,digest TEXT)`;
 
-/** One applied migration. `name` is null where drizzle 0.45 wrote the row; its Durable Object migrators write an empty hash. */
+/** One applied migration. drizzle 0.45 has no names; its Durable Object migrators, and those of 1.0, write an empty hash. */
 export interface LedgerRow {
-  id: number;
+  rowid: number;
   hash: string;
-  created: number;
-  name: string | null;
-  applied: string | null;
-}
-
-export interface Ledger {
-  rows: LedgerRow[];
-  /** Another tool made the table, and it has to be made anew: columns are missing, or `id` is not the row id. */
-  foreign: boolean;
+  created_at: number;
+  name?: string | null;
+  applied_at?: string | null;
 }
 
 /**
  * The digest of the source that was last found to be in place; undefined when nothing was, or when somebody else has
  * written the newest row. One statement, at most one row read. @throws SQL_NOT_ENABLED
  */
-export function readDigest(engine: Engine): unknown {
+export function readDigest({ sql }: Engine): unknown {
   try {
-    return drain(engine.sql.exec(`SELECT digest FROM ${LEDGER} ORDER BY id DESC LIMIT 1`))[0]?.[0];
+    return drain(sql.exec(`SELECT digest FROM ${LEDGER} ORDER BY id DESC LIMIT 1`))[0]?.[0];
   } catch (cause) {
     const error = fromSqlite(cause);
     // No ledger yet, or that of another tool.
@@ -35,45 +30,32 @@ export function readDigest(engine: Engine): unknown {
   }
 }
 
-export function readLedger({ sql }: Engine): Ledger {
-  const types = new Map(
-    drain(sql.exec(`SELECT name,type FROM pragma_table_info('${LEDGER}')`)) as [string, string][],
-  );
-  if (types.size === 0) return { rows: [], foreign: false };
-  const column = (name: string) => (types.has(name) ? name : 'NULL');
+/** The rows in order; makes the table when there is none. `foreign`: another tool made it, and it has to be made anew. */
+export function readLedger({ sql }: Engine): { rows: LedgerRow[]; foreign: boolean } {
+  sql.exec(CREATE);
   // drizzle 0.45 declares `id SERIAL`, which SQLite does not fill in.
-  const rows = drain(
-    sql.exec(
-      `SELECT rowid,hash,created_at,${column('name')},${column('applied_at')} FROM ${LEDGER} ORDER BY 1`,
-    ),
-  ) as [number, string, unknown, string | null, string | null][];
+  const cursor = sql.exec(`SELECT rowid AS rowid,* FROM ${LEDGER} ORDER BY 1`);
   return {
-    rows: rows.map(([id, hash, created, name, applied]) => ({
-      id,
-      hash,
-      created: Number(created),
-      name,
-      applied,
-    })),
-    foreign: types.get('id') !== 'INTEGER' || !types.has('digest'),
+    foreign: !cursor.columnNames.includes('digest'),
+    rows: cursor.toArray() as unknown as LedgerRow[],
   };
 }
 
 /** Makes the table anew with these rows; to be called in a transaction. */
-export function rewriteLedger(engine: Engine, rows: readonly LedgerRow[]): void {
-  engine.sql.exec(`DROP TABLE IF EXISTS ${LEDGER}`);
-  for (const row of rows) writeRow(engine, row);
+export function rewriteLedger({ sql }: Engine, rows: readonly LedgerRow[]): void {
+  sql.exec(`DROP TABLE ${LEDGER};${CREATE}`);
+  for (const row of rows) writeRow(sql, row);
 }
 
-/** Adds a row; the table, too, when it is missing. */
+/** Adds a row. */
 export function writeRow(
-  { sql }: Engine,
-  { id, hash, created, name, applied }: Omit<LedgerRow, 'id'> & { id?: number },
+  sql: SqlStorage,
+  { rowid, hash, created_at, name, applied_at }: Partial<LedgerRow>,
 ): void {
   sql.exec(
-    `CREATE TABLE IF NOT EXISTS ${LEDGER}(id INTEGER PRIMARY KEY,hash text NOT NULL,created_at numeric,name text,applied_at TEXT,digest TEXT)`,
+    `INSERT INTO ${LEDGER} VALUES(?,?,?,?,?,NULL)`,
+    ...[rowid, hash, created_at, name, applied_at].map((value) => value ?? null),
   );
-  sql.exec(`INSERT INTO ${LEDGER} VALUES(?,?,?,?,?,NULL)`, id ?? null, hash, created, name, applied);
 }
 
 /** Notes on the newest row that a whole source is in place. */

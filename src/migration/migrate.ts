@@ -44,17 +44,17 @@ export async function migrateOnce(
   const hashed = await Promise.all(
     list.map(async (migration) => ({ ...migration, hash: await sha256(migration.sql) })),
   );
-  let failure: { error: unknown } | undefined;
   const work = async () => {
     try {
       if (!done()) await applyPending(engine, hashed, digest as string, report, ctx, outOfOrder);
     } catch (error) {
       // workerd: an error thrown inside blockConcurrencyWhile resets the object.
-      failure = { error };
+      return { error };
     }
+    return undefined;
   };
-  await engine.lock.exclusive(() => (ctx ? ctx.blockConcurrencyWhile(work) : work()));
-  if (failure) throw (failure as { error: unknown }).error;
+  const failure = await engine.lock.exclusive(() => (ctx ? ctx.blockConcurrencyWhile(work) : work()));
+  if (failure) throw failure.error;
   return report;
 }
 
@@ -66,39 +66,36 @@ async function applyPending(
   ctx: DurableObjectState | undefined,
   outOfOrder: MigrationOptions['outOfOrder'],
 ): Promise<void> {
-  const ledger = readLedger(engine);
-  const { rows, positions, changed } = matchLedger(list, ledger.rows);
-  const newest = Math.max(-1, ...positions);
-  const pending = list.filter((_, i) => !positions.includes(i));
+  const { rows, foreign } = readLedger(engine);
+  const changed = matchLedger(list, rows);
+  const newest = list.findLastIndex(({ row }) => row);
+  const pending = list.filter(({ row }) => !row);
   report.outOfOrder = pending.filter((migration) => list.indexOf(migration) < newest).map(({ id }) => id);
   const [late] = report.outOfOrder;
   if (late && outOfOrder === 'error')
     throw drift(late, `is new, but older than "${list[newest]!.id}", which was applied; generate it again`);
   const scripts = pending.map((migration) => parseScript(engine, migration));
-  report.adopted = ledger.foreign || changed;
-  atomically(engine, () => {
-    if (report.adopted) rewriteLedger(engine, rows);
-    if (scripts.length === 0) writeDigest(engine, digest);
-  });
-  let youngest = Math.max(0, ...rows.map(({ created }) => created));
+  report.adopted = foreign || changed;
+  if (report.adopted) engine.storage.transactionSync(() => rewriteLedger(engine, rows));
+  let youngest = Math.max(0, ...rows.map((row) => row.created_at));
   for (const script of scripts) {
     const { id, when, hash } = script.migration;
-    const at = list.indexOf(script.migration);
+    const behind = list.slice(list.indexOf(script.migration)).flatMap(({ row }) => row?.created_at ?? []);
     // Without a time of its own, a migration is as old as those behind it that were applied before.
-    const later = Math.min(...rows.filter((_, i) => positions[i]! > at).map((row) => row.created));
-    const created = when ?? (later < Infinity ? later : Math.max(Date.now(), youngest + 1));
+    const created = when ?? (behind.length ? Math.min(...behind) : Math.max(Date.now(), youngest + 1));
     youngest = Math.max(youngest, created);
     const rebuild = needsRebuild(engine, script);
     const apply = () =>
       atomically(engine, () => {
         runScript(engine, script, rebuild);
-        writeRow(engine, { hash, created, name: id, applied: new Date().toISOString() });
-        if (script === scripts.at(-1)) writeDigest(engine, digest);
+        const applied_at = new Date().toISOString();
+        writeRow(engine.sql, { hash, created_at: created, name: id, applied_at });
       });
     if (rebuild) await withoutForeignKeys(engine, ctx, apply);
     else apply();
     report.applied.push(id);
   }
+  writeDigest(engine, digest);
 }
 
 /** An outermost transaction whose foreign keys are checked by the caller: violations that are old must not stop it. */

@@ -11,21 +11,16 @@ export async function withoutForeignKeys(
   ctx: DurableObjectState | undefined,
   work: () => void,
 ): Promise<void> {
-  let failure: { error: unknown } | undefined;
   try {
     await setForeignKeys(engine, 0);
     work();
-  } catch (error) {
-    failure = { error };
+  } finally {
+    await setForeignKeys(engine, 1).catch((error) => {
+      // Without enforcement nobody may go on; a new instance has it.
+      ctx?.abort(String(error));
+      throw error;
+    });
   }
-  try {
-    await setForeignKeys(engine, 1);
-  } catch (error) {
-    // Without enforcement nobody may go on; a new instance has it.
-    ctx?.abort(String(error));
-    throw error;
-  }
-  if (failure) throw failure.error;
 }
 
 async function setForeignKeys({ sql, storage }: Engine, on: 0 | 1): Promise<void> {
