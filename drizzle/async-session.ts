@@ -61,7 +61,7 @@ export class AsyncQuery extends Query {
     const rows = await this.queryWithCache(form.sql, key, () =>
       enter(scope, () => this.fetch(form, placeholders)),
     );
-    const all = this.mapAll(rows.map((row) => row.slice())) as unknown[];
+    const all = this.mapAll(rows.map((row) => row.slice()));
     return first ? all[0] : all;
   }
 

@@ -30,8 +30,6 @@ export interface Form {
   readonly first?: Form | undefined;
   readonly fields?: readonly Field[] | undefined;
   mapper?: Mapper | undefined;
-  /** drizzle's own mapper of all rows to the result. */
-  readonly custom?: ((rows: unknown[][]) => unknown) | undefined;
   /** An insert of more rows than one statement can bind. */
   readonly bulk?: Bulk | undefined;
 }
@@ -88,7 +86,7 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
     }
   }
 
-  allNow(placeholders?: Placeholders): unknown {
+  allNow(placeholders?: Placeholders): unknown[] {
     return this.mapAll(this.fetch(this.form, placeholders));
   }
 
@@ -96,9 +94,8 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
     const { form } = this;
     const rows = this.fetch(form.first ?? form, placeholders);
     if (rows.length === 0) return undefined;
-    if (form.custom) return form.custom(rows);
     if (rows.length > 1) rows.length = 1;
-    return (this.mapAll(rows) as unknown[])[0];
+    return this.mapAll(rows)[0];
   }
 
   valuesNow(placeholders?: Placeholders): unknown[][] {
@@ -144,9 +141,8 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
     return this.rowsOf(form, this.bind(placeholders));
   }
 
-  protected mapAll(rows: unknown[][]): unknown {
+  protected mapAll(rows: unknown[][]): unknown[] {
     const { form, session } = this;
-    if (form.custom) return form.custom(rows);
     const mapper = this.mapper();
     if (mapper) return mapRows(mapper, rows, session.settings.integers);
     return objects(planOf(session.engine, form), session.engine.names, rows);

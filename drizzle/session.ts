@@ -117,10 +117,10 @@ export abstract class Session extends SQLiteSession<
     fields: readonly Field[] | undefined,
     method: Method,
     _isResponseInArrayMode: boolean,
-    custom?: (rows: unknown[][]) => unknown,
+    _custom?: unknown,
     metadata?: Metadata,
     cacheConfig?: WithCacheConfig,
   ): Query {
-    return this.query({ sql: query.sql, fields, custom }, query.params, method, metadata, cacheConfig);
+    return this.query({ sql: query.sql, fields }, query.params, method, metadata, cacheConfig);
   }
 }
