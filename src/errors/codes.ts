@@ -48,4 +48,6 @@ export type DosqlErrorCode =
   | 'HISTORY_UNAVAILABLE'
   | 'READ_ONLY'
   | 'CONSUMER_EXPIRED'
-  | 'LOG_CORRUPT';
+  | 'LOG_CORRUPT'
+  | 'SINK_FAILED'
+  | 'SINK_CONFLICT';

@@ -4,6 +4,7 @@ import { type Database, DB } from '../../src/index.ts';
 export interface Env {
   OBJECTS: DurableObjectNamespace<TestObject>;
   OLD_OBJECTS: DurableObjectNamespace<KvObject>;
+  BUCKET: R2Bucket;
 }
 
 /** Runs SQL that arrives by socket or call. Most tests only work inside an instance with `runInDurableObject`. */

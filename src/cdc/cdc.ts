@@ -1,0 +1,215 @@
+import { currentScope } from '../engine/als.ts';
+import { Engine } from '../engine/engine.ts';
+import { enter, RootScope } from '../engine/scope.ts';
+import type { Transaction } from '../engine/statements.ts';
+import { DosqlError } from '../errors/index.ts';
+import { ChangeLog } from '../wal/api.ts';
+import { storeOf } from '../wal/store.ts';
+import { committed } from './commits.ts';
+import { deliverAll, type SinkReport } from './deliver.ts';
+import type { Batch } from './event.ts';
+import { type CdcDatabase, type DrainOptions, Feed, type FeedOptions } from './feed.ts';
+import { type Sink, sinkFailed } from './sink.ts';
+
+/** A database with the change log, a promise of one, or how to get it: `() => this.getDB()`. */
+export type CdcSource = CdcDatabase | Promise<CdcDatabase> | (() => CdcDatabase | Promise<CdcDatabase>);
+
+export interface CdcOptions extends FeedOptions {
+  /** Name of the durable consumer; default `'cdc'`. Each sink has its own, `<consumer>/<sink>`. */
+  consumer?: string;
+  sinks?: readonly Sink[];
+}
+
+/** Where a consumer stands. */
+export interface CdcStatus {
+  consumer: string;
+  /** Entries it has not acknowledged. */
+  lag: number;
+  /** More of them than `maxLag`. */
+  lagging: boolean;
+  /** What it has not seen is gone: `reset()`. */
+  expired: boolean;
+}
+
+/**
+ * The changes of a database as a stream that loses nothing: they are rows of the change log, written in the user's own
+ * transactions, and each consumer's position is durable. Nothing is kept in memory.
+ * @throws FEATURE_NOT_ENABLED (when it is used) without `changeLog()`
+ */
+export function createCDC(source: CdcSource, options: CdcOptions = {}): CDC {
+  if (source) return new CDC(source, options);
+  throw new DosqlError(
+    'INVALID_ARGUMENT',
+    'createCDC needs the database, or how to get it: createCDC(() => this.getDB()).',
+  );
+}
+
+/** Made by {@link createCDC}. */
+export class CDC {
+  readonly sinks: readonly Sink[];
+  readonly #source: CdcSource;
+  readonly #options: CdcOptions;
+  readonly #consumer: string;
+  readonly #feeds = new Map<string, Promise<Feed>>();
+  #db: CdcDatabase | undefined;
+  #drained: Batch | undefined;
+  #flushing: Promise<unknown> = Promise.resolve();
+
+  /** @internal */
+  constructor(source: CdcSource, options: CdcOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#consumer = options.consumer ?? 'cdc';
+    this.sinks = options.sinks ?? [];
+    if ('storage' in source) this.#use(source);
+  }
+
+  /**
+   * Writes a message into the log, for every consumer: a transactional outbox. Inside `db.transaction` it is written
+   * before the call returns, is part of that transaction and gone when it rolls back. Given an event object, the topic is
+   * its `topic` or `table`. A Worker without AsyncLocalStorage has to say which transaction, by its handle. Resolves to the
+   * message's LSN. @throws INVALID_PARAMETER
+   */
+  emit(topic: string, payload?: unknown, tx?: Pick<Transaction, 'scope'>): Promise<number>;
+  emit(event: { topic?: string; table?: string }): Promise<number>;
+  emit(
+    topic: string | { topic?: string; table?: string },
+    payload?: unknown,
+    tx?: Pick<Transaction, 'scope'>,
+  ): Promise<number> {
+    const event = typeof topic === 'string' ? undefined : topic;
+    const name = event ? (event.topic ?? event.table ?? '') : (topic as string);
+    const write = (engine: Engine) => new ChangeLog(storeOf(engine)).emit(name, event ?? payload);
+    // In this very turn, so that a call nobody awaits is in the transaction too.
+    const scope = tx?.scope ?? currentScope();
+    if (scope && (tx || !scope.closed)) {
+      scope.check();
+      return Promise.resolve(write(scope.engine));
+    }
+    const known = this.#db && Engine.of(this.#db.storage);
+    // A synchronous transaction holds no lock.
+    if (known?.depth && !known.lock.busy) return Promise.resolve(write(known));
+    return this.#open().then(({ storage }) => {
+      const engine = Engine.of(storage);
+      return enter(new RootScope(engine), () => write(engine));
+    });
+  }
+
+  /**
+   * The next events, as a list that also knows its range and `ack()`. Until that is called, they come again; also when
+   * the object was evicted. To be called outside transactions. @throws CONSUMER_EXPIRED
+   */
+  async drain(options?: DrainOptions): Promise<Batch> {
+    const batch = await (await this.#feed(this.#consumer)).next(options);
+    this.#drained = batch;
+    return batch;
+  }
+
+  /** Acknowledges what `drain` returned last. One billed row. */
+  async ack(): Promise<void> {
+    const batch = this.#drained;
+    this.#drained = undefined;
+    await batch?.ack();
+  }
+
+  /**
+   * Batches for ever: what is there, then what is committed. Each is acknowledged when the next one is asked for, so
+   * leaving the loop inside its body repeats the last one.
+   */
+  async *stream({ signal, ...options }: DrainOptions & { signal?: AbortSignal } = {}): AsyncGenerator<Batch> {
+    const feed = await this.#feed(this.#consumer);
+    while (!signal?.aborted) {
+      const news = committed(feed.store.engine, signal);
+      const batch = await feed.next(options);
+      if (batch.length) yield batch;
+      if (batch.to > batch.from || batch.part !== undefined) await batch.ack();
+      if (batch.done) await news;
+    }
+  }
+
+  /**
+   * Hands every sink what it has not had yet. One that fails does not hold up the others; the first failure is thrown
+   * when all had their turn. Safe to be called at any time, also at once: an alarm is the usual place.
+   * @throws SINK_FAILED, SINK_CONFLICT, CONSUMER_EXPIRED
+   */
+  flush({ budgetMs = Infinity }: { budgetMs?: number } = {}): Promise<SinkReport[]> {
+    const run = this.#flushing.then(() => this.#flush(Date.now() + budgetMs));
+    this.#flushing = run.catch(() => {});
+    return run;
+  }
+
+  /** How far behind the consumers are: that of `drain`, where it was used, and those of the sinks. */
+  async status(): Promise<CdcStatus[]> {
+    const { maxLag = Infinity } = this.#options;
+    const { consumers } = (await this.#open()).log.stats();
+    return consumers
+      .filter(({ name }) => name === this.#consumer || name.startsWith(`${this.#consumer}/`))
+      .map(({ name, lag, expired }) => ({ consumer: name, lag, lagging: lag > maxLag, expired }));
+  }
+
+  /** Starts over where `from` says, by default where a new consumer would; one sink's consumer when named. */
+  async reset({
+    from = this.#options.from,
+    sink,
+  }: {
+    from?: FeedOptions['from'];
+    sink?: string;
+  } = {}): Promise<void> {
+    const feed = await this.#feed(sink === undefined ? this.#consumer : `${this.#consumer}/${sink}`);
+    this.#drained = undefined;
+    await feed.turn(() => feed.place(from));
+  }
+
+  async #flush(until: number): Promise<SinkReport[]> {
+    const db = await this.#open();
+    const reports: SinkReport[] = [];
+    const failures: unknown[] = [];
+    for (const sink of this.sinks) {
+      try {
+        const feed = await this.#feed(`${this.#consumer}/${sink.name}`);
+        const identity = { database: db.name, writer: await feed.turn(() => writerOf(feed)) };
+        reports.push(await deliverAll(feed, sink, identity, until));
+      } catch (error) {
+        failures.push(
+          error instanceof DosqlError
+            ? error
+            : sinkFailed(sink.name, error instanceof Error ? `${error.message}.` : String(error), error),
+        );
+      }
+    }
+    if (failures.length) throw failures[0];
+    return reports;
+  }
+
+  #feed(name: string): Promise<Feed> {
+    let feed = this.#feeds.get(name);
+    if (!feed) {
+      feed = this.#open().then((db) => Feed.open(db, name, this.#options));
+      this.#feeds.set(name, feed);
+      feed.catch(() => this.#feeds.delete(name));
+    }
+    return feed;
+  }
+
+  async #open(): Promise<CdcDatabase> {
+    const source = this.#source;
+    return this.#db ?? this.#use(await (typeof source === 'function' ? source() : source));
+  }
+
+  /** Keeps the database, and lets its `flush()` include the sinks. */
+  #use(db: CdcDatabase): CdcDatabase {
+    if (!this.#db && this.sinks.length)
+      Engine.of(db.storage).flushHooks.push(async () => void (await this.flush()));
+    this.#db ??= db;
+    return this.#db;
+  }
+}
+
+/** A name for this database that no other one has, also a copy with the same name elsewhere. */
+function writerOf({ store }: Feed): string {
+  const [[known] = []] = store.all("SELECT v FROM _dosql_meta WHERE k='writer'") as [string][];
+  if (known) return known;
+  const writer = crypto.randomUUID();
+  store.setMeta('writer', writer);
+  return writer;
+}

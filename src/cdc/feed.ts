@@ -1,0 +1,196 @@
+import { Engine } from '../engine/engine.ts';
+import type { IntegerMode } from '../engine/integers.ts';
+import { enter, RootScope } from '../engine/scope.ts';
+import { Consumer, type ConsumerOptions } from '../wal/consumer.ts';
+import type { ChangeLog, ChangeLogApi } from '../wal/index.ts';
+import { type LogStore, storeOf } from '../wal/store.ts';
+import type { Batch, BatchInfo, CdcEvent } from './event.ts';
+import { plainEvent, weigh } from './json.ts';
+import { Snapshot } from './snapshot.ts';
+
+/** What a feed needs: a database with the change log. */
+export type CdcDatabase = { readonly name: string; readonly storage: DurableObjectStorage } & ChangeLogApi;
+
+/** Which events a consumer gets; part of every read, so they may change from one deployment to the next. */
+export interface FeedOptions extends Omit<ConsumerOptions, 'from'> {
+  /**
+   * Where a consumer that is new begins: at the oldest entry of the log (`'start'`, default), `'now'`, behind an LSN, or with every
+   * present row (op `snapshot`) and then what changed since: no gap, no duplicate, nothing locked.
+   */
+  from?: ConsumerOptions['from'] | 'snapshot';
+  /** Only these operations; rows of a snapshot always come. */
+  ops?: readonly CdcEvent['op'][];
+  /** Only events it returns true for. It must give the same answer for the same event. */
+  where?: (event: CdcEvent) => boolean;
+  /** How integers beyond ±(2^53-1) arrive; default `'bigint'`. */
+  integers?: IntegerMode;
+}
+
+export interface DrainOptions {
+  /** Entries of the log to look at; default 1,000. */
+  limit?: number;
+  /** About how many bytes of JSON; default 4 MiB. A larger event comes alone. */
+  maxBytes?: number;
+}
+
+/** Entries of the first look, when nothing is known of their size. */
+const FIRST_LOOK = 16;
+
+/** One durable consumer of the log: what it gets next, and how it moves on. */
+export class Feed {
+  readonly consumer: Consumer;
+  readonly snapshot: Snapshot;
+  /** Bytes per entry, as seen so far; 0 at first. */
+  #mean = 0;
+
+  private constructor(
+    readonly store: LogStore,
+    readonly log: ChangeLog,
+    name: string,
+    readonly options: FeedOptions,
+  ) {
+    const { tables, maxLag, onLag } = options;
+    this.consumer = new Consumer(store, (work) => this.turn(work), name, {
+      ...(tables && { tables }),
+      ...(maxLag !== undefined && { maxLag }),
+      ...(onLag && { onLag }),
+    });
+    this.snapshot = new Snapshot(store, name);
+  }
+
+  /** The consumer of that name; it is made, and a snapshot begun, when there is none. */
+  static async open(db: CdcDatabase, name: string, options: FeedOptions): Promise<Feed> {
+    const feed = new Feed(storeOf(Engine.of(db.storage)), db.log, name, options);
+    await feed.turn(() => {
+      if (feed.store.all('SELECT 1 FROM _dosql_consumer WHERE name=?', name).length) feed.consumer.open();
+      else feed.place(options.from);
+    });
+    return feed;
+  }
+
+  /** Runs synchronous work on the connection when no transaction is open. */
+  turn<T>(work: () => T): Promise<T> {
+    return enter(new RootScope(this.store.engine), work);
+  }
+
+  /** Starts over; consumer and snapshot begin in one transaction. To be called in a turn. */
+  place(from: FeedOptions['from'] = 'start'): void {
+    const { store, consumer, snapshot, options } = this;
+    store.engine.transactionSync(() => {
+      snapshot.end();
+      const lsn = from === 'snapshot' ? snapshot.begin(options.tables) : from;
+      store.all('DELETE FROM _dosql_consumer WHERE name=?', consumer.name);
+      new Consumer(store, (work) => this.turn(work), consumer.name, {
+        ...consumer.options,
+        from: lsn,
+      }).open();
+    });
+  }
+
+  /** The next batch; the same one when it was announced by {@link intend}. @throws CONSUMER_EXPIRED */
+  async next({ limit = 1000, maxBytes = 1 << 22 }: DrainOptions = {}): Promise<Batch> {
+    const { intent } = await this.consumer.position();
+    const progress = await this.turn(() => this.snapshot.load());
+    if (progress) {
+      const guess = Math.max(1, Math.min(limit, this.#mean ? maxBytes / this.#mean : FIRST_LOOK) | 0);
+      const { lsn, limit: announced = guess } = progress;
+      const found = await this.snapshot.read(progress, this.log, announced, this.options.integers);
+      if (found) {
+        const { events, part } = found;
+        this.#mean = events.reduce((sum, event) => sum + weigh(event), 0) / events.length;
+        return this.#batch(events, {
+          ...{ from: lsn, to: lsn, part, done: false, partial: false },
+          ack: () => this.turn(() => this.snapshot.advance(found)),
+        });
+      }
+      await this.turn(() => this.snapshot.end());
+    }
+    const batch =
+      intent === null
+        ? await this.#read(limit, maxBytes)
+        : await this.consumer.drain({ to: intent, ...this.#integers });
+    return this.#batch(batch.events, {
+      ...{ from: batch.from, to: batch.to, done: batch.done, partial: batch.partial },
+      ack: () => this.consumer.ack(batch.to),
+    });
+  }
+
+  /** Makes it durable that this batch is about to be delivered: a retry then gets the same one. */
+  async intend({ part, to, length }: Batch): Promise<void> {
+    if (part === undefined) await this.consumer.intend(to);
+    else await this.turn(() => this.snapshot.intend(length));
+  }
+
+  get #integers() {
+    const { integers } = this.options;
+    return integers && { integers };
+  }
+
+  /** In several looks, since nobody knows how large rows are before they are read. */
+  async #read(limit: number, maxBytes: number) {
+    const { tables } = this.options;
+    const events: CdcEvent[] = [];
+    let size = 0;
+    let look = Math.min(limit, this.#mean ? maxBytes / this.#mean : FIRST_LOOK);
+    const first = await this.consumer.drain({ limit: Math.max(1, look | 0), ...this.#integers });
+    const { from } = first;
+    let batch: Omit<typeof first, 'ack'> = first;
+    for (;;) {
+      for (const event of batch.events) {
+        events.push(event);
+        size += weigh(event);
+      }
+      const seen = batch.to - from;
+      this.#mean = size / Math.max(seen, 1);
+      if (batch.done || seen >= limit || size >= maxBytes) break;
+      look = Math.min(limit - seen, size ? (maxBytes - size) / this.#mean : limit, 4 * seen);
+      batch = await this.log.read({
+        ...{ after: batch.to, limit: Math.max(1, look | 0) },
+        ...(tables && { tables }),
+        ...this.#integers,
+      });
+    }
+    return cut(events, size, maxBytes, { ...batch, from });
+  }
+
+  #batch(events: readonly CdcEvent[], info: Omit<BatchInfo, 'epoch' | 'toJSON'>): Batch {
+    const { ops, where } = this.options;
+    const kept = events.filter(
+      (event) => (!ops || event.op === 'snapshot' || ops.includes(event.op)) && (!where || where(event)),
+    );
+    const all: BatchInfo = { ...info, epoch: this.store.epoch, toJSON: () => kept.map(plainEvent) };
+    // Not enumerable: the batch compares, prints and is sent by RPC as the list that it is.
+    for (const [key, value] of Object.entries(all)) Object.defineProperty(kept, key, { value });
+    return kept as readonly CdcEvent[] as Batch;
+  }
+}
+
+interface Range {
+  from: number;
+  to: number;
+  done: boolean;
+  partial: boolean;
+}
+
+/** Leaves out events beyond `maxBytes`, and the beginning of a transaction that would be torn but need not be. */
+function cut(events: CdcEvent[], size: number, maxBytes: number, { from, to, done, partial }: Range) {
+  let keep = events.length;
+  while (keep > 1 && size > maxBytes) size -= weigh(events[--keep]!);
+  const next = events[keep];
+  if (next) {
+    to = events[keep - 1]!.lsn;
+    done = false;
+    partial = next.tx.id === events[keep - 1]!.tx.id;
+  }
+  const last = events[keep - 1];
+  if (partial && last) {
+    // The entry before the transaction's first one, and its last one.
+    const start = last.lsn - last.tx.index - 1;
+    if (start > from && start + last.tx.total > to) {
+      while (keep > 0 && events[keep - 1]!.lsn > start) keep--;
+      to = start;
+      done = partial = false;
+    }
+  }
+  return { events: keep < events.length ? events.slice(0, keep) : events, from, to, done, partial };
+}

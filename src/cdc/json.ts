@@ -1,0 +1,79 @@
+import type { Row } from '../engine/values.ts';
+import type { CdcEvent } from './event.ts';
+
+/** A value as JSON can hold it. What JSON has no form for is an object with one key: `$int`, `$real` or `$bytes`. */
+export function plainValue(value: unknown): unknown {
+  if (typeof value === 'bigint') return { $int: `${value}` };
+  if (value instanceof Uint8Array) return { $bytes: base64(value) };
+  if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)))
+    return { $real: Object.is(value, -0) ? '-0' : `${value}` };
+  return value;
+}
+
+/** @see plainValue */
+export function originalValue(value: unknown): unknown {
+  const { $int, $bytes, $real } = (value ?? {}) as Record<string, string | undefined>;
+  if ($int !== undefined) return BigInt($int);
+  if ($bytes !== undefined) return Uint8Array.from(atob($bytes), (c) => c.charCodeAt(0));
+  return $real === undefined ? value : Number($real);
+}
+
+/** An event that JSON.stringify loses nothing of. */
+export function plainEvent(event: CdcEvent): Record<string, unknown> {
+  return convert(event, plainValue, event.payload instanceof Uint8Array);
+}
+
+/** The event that {@link plainEvent} was made of: to be called with what JSON.parse gives. */
+export function eventFrom(plain: unknown): CdcEvent {
+  const { binary, ...event } = plain as CdcEvent & { binary?: true };
+  return convert(event, originalValue, binary) as unknown as CdcEvent;
+}
+
+/** One event per line, each line ended: NDJSON. Equal events give equal text. */
+export function toNdjson(events: readonly CdcEvent[]): string {
+  return events.map((event) => `${JSON.stringify(plainEvent(event))}\n`).join('');
+}
+
+function convert(
+  event: CdcEvent,
+  value: (value: unknown) => unknown,
+  binary: boolean | undefined,
+): Record<string, unknown> {
+  const out: Record<string, unknown> = { ...event };
+  for (const part of ['key', 'before', 'after'] as const) {
+    const row = event[part];
+    if (row) out[part] = plainRow(row, value);
+  }
+  if (binary) {
+    out['payload'] = value(event.payload);
+    // Tells it from a payload of the user's that looks the same.
+    if (value === plainValue) out['binary'] = true;
+  }
+  return out;
+}
+
+/** A row with each value converted. */
+export function plainRow(row: Row, value: (value: unknown) => unknown): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(row).map(([name, v]) => [name, value(v)]));
+}
+
+export function base64(bytes: Uint8Array): string {
+  let text = '';
+  // A call takes a limited number of arguments.
+  for (let i = 0; i < bytes.length; i += 0x2000)
+    text += String.fromCharCode(...bytes.subarray(i, i + 0x2000));
+  return btoa(text);
+}
+
+/** About how many bytes an event is as JSON; cheap. */
+export function weigh({ before, after, payload }: CdcEvent): number {
+  let size = 200;
+  for (const row of [before, after, { payload }]) {
+    for (const value of Object.values(row ?? {})) {
+      if (typeof value === 'string') size += value.length;
+      else if (value instanceof Uint8Array) size += value.length * 1.4;
+      else size += value && typeof value === 'object' ? JSON.stringify(value).length : 8;
+    }
+  }
+  return size;
+}

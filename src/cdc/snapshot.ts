@@ -1,0 +1,121 @@
+import type { IntegerMode } from '../engine/integers.ts';
+import { foldName } from '../sql/identifier.ts';
+import type { ChangeLog } from '../wal/index.ts';
+import type { LogStore } from '../wal/store.ts';
+import type { CdcEvent } from './event.ts';
+import { originalValue, plainValue } from './json.ts';
+
+/** What a consumer has had of its snapshot; JSON in `_dosql_meta` under `snapshot:<consumer>` until all was acknowledged. */
+export interface Progress {
+  /** All tables are read as they were right after this entry. */
+  lsn: number;
+  /** Ids of the tables to come; the first one is being read. */
+  tables: number[];
+  /** Key of its last acknowledged row. */
+  after?: unknown[];
+  /** Acknowledged rows and parts. */
+  rows: number;
+  part: number;
+  /** Rows of the part that was announced to a sink. */
+  limit?: number;
+}
+
+/** A part that was read but not acknowledged yet. */
+export interface SnapshotPart {
+  events: CdcEvent[];
+  part: number;
+  /** The progress when it is acknowledged; undefined behind the last one. */
+  rest: Progress | undefined;
+}
+
+/** The rows a consumer gets before the changes: all of one moment, resumable, without a lock. */
+export class Snapshot {
+  readonly #key: string;
+  readonly #store: LogStore;
+
+  constructor(store: LogStore, consumer: string) {
+    this.#store = store;
+    this.#key = `snapshot:${consumer}`;
+  }
+
+  /** Fixes the moment, and returns its LSN. */
+  begin(only?: readonly string[]): number {
+    const store = this.#store;
+    const names = only?.map(foldName);
+    const tables = [...store.byId.values()]
+      .filter(({ name, dropped }) => dropped === undefined && (!names || names.includes(foldName(name))))
+      .map(({ id }) => id);
+    const lsn = store.last();
+    if (tables.length) this.#save({ lsn, tables, rows: 0, part: 0 });
+    return lsn;
+  }
+
+  /** To be called in a turn. */
+  load(): Progress | undefined {
+    const [[json] = []] = this.#store.all('SELECT v FROM _dosql_meta WHERE k=?', this.#key) as [string][];
+    return json === undefined ? undefined : (JSON.parse(json) as Progress);
+  }
+
+  /** The next rows, of one table; undefined when only empty tables were left. */
+  async read(
+    progress: Progress,
+    log: ChangeLog,
+    limit: number,
+    integers?: IntegerMode,
+  ): Promise<SnapshotPart | undefined> {
+    const { byId, epoch } = this.#store;
+    const { lsn, rows: had, part } = progress;
+    let { tables, after } = progress;
+    for (; tables.length; tables = tables.slice(1), after = undefined) {
+      const table = byId.get(tables[0]!);
+      if (!table) continue;
+      const { name } = table;
+      const { rows, next } = await log.snapshot(name, {
+        ...{ lsn, limit },
+        ...(after && { after: after.map(originalValue) }),
+        ...(integers && { integers }),
+      });
+      if (rows.length === 0) continue;
+      const tx = { id: `${epoch}.${lsn}`, index: 0, total: 1 };
+      const { ts } = log.head();
+      const events = rows.map(
+        (row, i): CdcEvent => ({
+          ...{ id: `${tx.id}.${had + i + 1}`, lsn, ts, tx, op: 'snapshot', table: name },
+          key: Object.fromEntries(table.key.map((column) => [column, row[column]!])),
+          before: null,
+          after: row,
+          schemaVersion: table.versions.at(-1) ?? 0,
+        }),
+      );
+      const more = { lsn, rows: had + rows.length, part: part + 1 };
+      const rest = next
+        ? { ...more, tables, after: next.map(plainValue) }
+        : tables.length > 1
+          ? { ...more, tables: tables.slice(1) }
+          : undefined;
+      return { events, part: part + 1, rest };
+    }
+    return undefined;
+  }
+
+  /** The next part will have this many rows, also after a crash. To be called in a turn. */
+  intend(limit: number): void {
+    this.#save({ ...this.load()!, limit });
+  }
+
+  /** To be called in a turn. Does nothing when the part was acknowledged already. */
+  advance({ part, rest }: SnapshotPart): void {
+    if (this.load()?.part !== part - 1) return;
+    if (rest) this.#save(rest);
+    else this.end();
+  }
+
+  /** To be called in a turn. */
+  end(): void {
+    this.#store.all('DELETE FROM _dosql_meta WHERE k=?', this.#key);
+  }
+
+  #save(progress: Progress): void {
+    this.#store.setMeta(this.#key, JSON.stringify(progress));
+  }
+}
