@@ -55,8 +55,9 @@ export function enterSync(scope: Scope): void {
 /** A call on `scope` from inside a transaction that `scope` waits for can never have its turn. */
 export function refuseInside(scope: Scope): void {
   let inside = currentScope();
-  while (inside && inside !== scope) {
-    if (!inside.closed && inside.parent === scope) {
+  // Handles on one storage have scopes of their own, but one lock.
+  while (inside && inside.lock !== scope.lock) {
+    if (!inside.closed && inside.parent?.lock === scope.lock) {
       throw new DosqlError(
         'USE_TRANSACTION_HANDLE',
         'Inside a transaction use its own handle (tx), not the one it was opened from.',

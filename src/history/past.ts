@@ -29,7 +29,8 @@ export function pastRewrite(store: LogStore, sql: string, lsn?: number): Rewrite
     const cache = cacheOf(store);
     cached = all ? cache.get(sql) : undefined;
     if (cached?.version === store.version) return cached;
-    cached = { version: store.version, rewritten: rewritePast(store, sql, all), checked: !all };
+    const rewritten = rewritePast(store, sql, all);
+    cached = { version: store.version, rewritten, checked: !all || rewritten.explains };
     if (all) cache.set(sql, cached);
     return cached;
   };

@@ -21,6 +21,8 @@ export interface Rewritten {
   bounds(values: readonly unknown[], lsn: number): number[];
   /** Column names as the caller's text has them. */
   names(names: readonly string[]): readonly string[];
+  /** It only shows a plan. */
+  readonly explains: boolean;
   /** Tables of the database it may open, folded. */
   readonly tables: ReadonlySet<string>;
 }
@@ -90,6 +92,7 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
   return {
     sql: applyEdits(sql, edits).replaceAll(LAST, last),
     tables: rewriter.tables,
+    explains: statement.verb === 'EXPLAIN',
     bounds: (values, lsn) => {
       const bound = rewriter.bounds.flatMap((resolve) => resolve(values));
       for (const table of rewriter.present) requireHistory(store, trackedTable(store, table), lsn);
@@ -97,6 +100,7 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
     },
     names: (names) =>
       names.map((name) => {
+        if (!/\?|_dosql_/.test(name)) return name;
         let result = name;
         for (const [text, original] of rewriter.replaced)
           result = result.replaceAll(text.replaceAll(LAST, last), original);

@@ -112,6 +112,7 @@ function start(store: LogStore, follower: SchemaFollower, { keyIndex = false }: 
     );
   }
   store.load();
+  store.head = store.last();
   // A new instance may run on another machine, whose clock is behind.
   store.guarded = store.head > 0 && Date.now() < timeAt(store, store.head);
   store.keyIndex = store.segments.every(

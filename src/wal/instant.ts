@@ -79,8 +79,8 @@ export function horizonOf(store: LogStore, table?: TrackedTable): { lsn: number;
 
 /** @throws HISTORY_UNAVAILABLE, with the horizon, when the table cannot be read at `lsn` */
 export function requireHistory(store: LogStore, table: TrackedTable, lsn: number): void {
+  if (lsn >= store.horizon && lsn >= table.since) return;
   const horizon = horizonOf(store, table);
-  if (lsn >= horizon.lsn) return;
   throw new DosqlError(
     'HISTORY_UNAVAILABLE',
     `The history of ${table.name} begins at ${new Date(horizon.ts).toISOString()} (LSN ${horizon.lsn}); ${lsn < 0 ? 'the point asked for' : `LSN ${lsn}`} is before that.`,

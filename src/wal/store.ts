@@ -86,7 +86,6 @@ export class LogStore implements LogSource {
       ) as [[number | null, number | null]];
       return { name, first: first ?? 0, last: last ?? 0 };
     });
-    this.head = this.segments.at(-1)?.last ?? 0;
     this.slots = this.all("SELECT name FROM pragma_table_info('_dosql_log') WHERE cid>4 ORDER BY cid").map(
       ([name]) => name as string,
     );
@@ -109,7 +108,7 @@ export class LogStore implements LogSource {
   /** After a rollback: what was read or made inside may never have been. */
   rolledBack(outermost: boolean): void {
     if (this.version !== this.#loaded) this.load();
-    else if (outermost) this.head = this.last();
+    if (outermost) this.head = this.last();
     this.seen = -1;
   }
 

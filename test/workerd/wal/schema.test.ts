@@ -1,0 +1,236 @@
+import { evictDurableObject } from 'cloudflare:test';
+import { describe, expect, it } from 'vitest';
+import { DB } from '../../../src/index.ts';
+import { changeLog } from '../../../src/wal/index.ts';
+import { freshStub, inObject } from '../object.ts';
+import { changesAfter, type Logged, open } from './open.ts';
+
+describe('which tables are tracked', () => {
+  it('are those named, and nothing else costs anything', () =>
+    inObject(async (storage) => {
+      const db = await open(storage, { tables: ['A'] });
+      await db.run('CREATE TABLE a (id INTEGER PRIMARY KEY)');
+      await db.run('CREATE TABLE b (id INTEGER PRIMARY KEY)');
+      expect((await db.run('INSERT INTO a VALUES (1)')).rowsWritten).toBe(2);
+      expect((await db.run('INSERT INTO b VALUES (1)')).rowsWritten).toBe(1);
+      expect(db.log.stats().tables.map(({ name }) => name)).toEqual(['a']);
+    }));
+
+  it("are under '*' all but the excluded, the engine's own, virtual ones and those that begin with __", () =>
+    inObject(async (storage) => {
+      const db = await open(storage, { exclude: ['Cache'] });
+      await db.run('CREATE TABLE cache (id)');
+      await db.run('CREATE TABLE __scratch (id)');
+      await db.run('CREATE VIRTUAL TABLE words USING fts5(w)');
+      await db.run('CREATE TABLE "odd ""name""" (id, "a ""b""")');
+      await db.migrate([{ id: '1', sql: 'CREATE TABLE m (id)' }]);
+      expect(
+        db.log
+          .stats()
+          .tables.map(({ name }) => name)
+          .sort(),
+      ).toEqual(['m', 'odd "name"']);
+      const { lsn } = db.log.head();
+      await db.run('INSERT INTO "odd ""name""" VALUES (1, 2)');
+      await db.run("INSERT INTO words VALUES ('x')");
+      expect(await changesAfter(db, lsn)).toEqual(['insert odd "name": - → 1 2']);
+    }));
+
+  it('must be tables when they are named', () =>
+    inObject(async (storage) => {
+      const db = await open(storage, { tables: ['w', 'wide'] });
+      await expect(db.run('CREATE VIRTUAL TABLE w USING fts5(x)')).rejects.toMatchObject({
+        code: 'UNSUPPORTED_STATEMENT',
+        table: 'w',
+      });
+      const columns = (n: number) => Array.from({ length: n }, (_, i) => `c${i}`);
+      await expect(db.run(`CREATE TABLE wide (${columns(95)})`)).rejects.toMatchObject({
+        code: 'LIMIT_EXCEEDED',
+        table: 'wide',
+        limit: { value: 94, actual: 95 },
+      });
+      await db.run(`CREATE TABLE wide (${columns(94)})`);
+      await db.run(`INSERT INTO wide VALUES (${columns(94).map((_, i) => i)})`);
+      const { events } = await db.log.read();
+      expect(Object.values(events.at(-1)!.after!)).toEqual(columns(94).map((_, i) => i));
+    }));
+
+  it('stop being tracked when they are named no more, and have a new history when they are again', async () => {
+    const stub = freshStub();
+    const run = async (tables: string[], work: (db: Logged) => Promise<void>) => {
+      await inObject(async (storage) => work(await open(storage, { tables })), stub);
+      await evictDurableObject(stub);
+    };
+    await run(['a'], async (db) => {
+      await db.run('CREATE TABLE a (id INTEGER PRIMARY KEY)');
+      await db.run('INSERT INTO a VALUES (1)');
+    });
+    await run([], async (db) => {
+      expect((await db.run('INSERT INTO a VALUES (2)')).rowsWritten).toBe(1);
+      expect(db.log.stats().tables).toEqual([]);
+      await expect(db.log.snapshot('a', { lsn: 2 })).rejects.toMatchObject({ code: 'TABLE_NOT_TRACKED' });
+    });
+    await run(['a'], async (db) => {
+      const { lsn } = db.log.head();
+      await expect(db.log.snapshot('a', { lsn: 2 })).rejects.toMatchObject({ code: 'HISTORY_UNAVAILABLE' });
+      await db.run('DELETE FROM a WHERE id = 1');
+      expect(await changesAfter(db, lsn)).toEqual(['delete a: 1 → -']);
+      expect((await db.log.snapshot('a', { lsn })).rows).toHaveLength(2);
+    });
+  });
+});
+
+describe('schema changes', () => {
+  it('are followed in the same transaction, and undone with it', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT)');
+      await db.run("INSERT INTO t VALUES (1, 'x')");
+      const { lsn } = db.log.head();
+      await expect(
+        db.transaction(async (tx) => {
+          await tx.run("ALTER TABLE t ADD COLUMN b DEFAULT 'b'");
+          await tx.run("INSERT INTO t VALUES (2, 'y', 'z')");
+          tx.rollback();
+        }),
+      ).rejects.toMatchObject({ code: 'TRANSACTION_ROLLED_BACK' });
+      expect(db.log.head().lsn).toBe(lsn);
+      await db.run("UPDATE t SET a = 'y'");
+      expect(await changesAfter(db, lsn)).toEqual(['update t: 1 x → 1 y']);
+      await db.batch([
+        "ALTER TABLE t ADD COLUMN b DEFAULT 'b'",
+        "INSERT INTO t VALUES (2, 'y', 'z')",
+        'ALTER TABLE t RENAME a TO c',
+      ]);
+      await db.run('ALTER TABLE t DROP COLUMN c');
+      await db.run('UPDATE t SET b = 1 WHERE id = 2');
+      const { events } = await db.log.read({ after: lsn });
+      expect(events.map(({ op, after }) => [op, after])).toEqual([
+        ['update', { id: 1, b: 'b' }],
+        ['schema', null],
+        ['insert', { id: 2, b: 'z' }],
+        ['schema', null],
+        ['schema', null],
+        ['update', { id: 2, b: 1 }],
+      ]);
+      expect(events[1]!.payload).toEqual({ event: 'alter', table: 't' });
+      const versions = events.map(({ schemaVersion, lsn }) => [schemaVersion, lsn]);
+      expect(versions[2]![0]).toBe(versions[1]![1]);
+      expect(versions[5]![0]).toBe(versions[4]![1]);
+    }));
+
+  it('of a savepoint that failed leave the rest of the transaction as it was', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT)');
+      const { lsn } = db.log.head();
+      db.transactionSync((tx) => {
+        tx.run("INSERT INTO t VALUES (1, 'x')");
+        expect(() =>
+          tx.transaction((inner) => {
+            inner.run('ALTER TABLE t ADD COLUMN b');
+            inner.run("INSERT INTO t VALUES (2, 'y', 'z')");
+            inner.rollback();
+          }),
+        ).toThrow();
+        tx.run("INSERT INTO t VALUES (3, 'z')");
+      });
+      expect(await changesAfter(db, lsn)).toEqual(['insert t: - → 1 x', 'insert t: - → 3 z']);
+      const { events } = await db.log.read({ after: lsn });
+      expect(events.map(({ tx }) => tx.total)).toEqual([2, 2]);
+    }));
+
+  it('keep capture ahead of triggers that change the new row', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT)');
+      await db.run(
+        "CREATE TRIGGER t_first AFTER INSERT ON t BEGIN UPDATE t SET a = 'set' WHERE id = NEW.id; END",
+      );
+      const { lsn } = db.log.head();
+      await db.run('INSERT INTO t VALUES (1, NULL)');
+      expect(await changesAfter(db, lsn)).toEqual(['insert t: - → 1 null', 'update t: 1 null → 1 set']);
+    }));
+
+  it('made behind the back of the handle are found at the next start', async () => {
+    const stub = freshStub();
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT)');
+      await db.run("INSERT INTO t VALUES (1, 'x')");
+      storage.sql.exec('ALTER TABLE t ADD COLUMN b');
+      storage.sql.exec(
+        "CREATE TRIGGER t_first AFTER INSERT ON t BEGIN UPDATE t SET a = 'set' WHERE id = NEW.id; END",
+      );
+    }, stub);
+    await evictDurableObject(stub);
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      const { lsn } = db.log.head();
+      await db.run('UPDATE t SET b = 1');
+      await db.run('INSERT INTO t VALUES (2, NULL, 2)');
+      expect(await changesAfter(db, lsn)).toEqual([
+        'update t: 1 x null → 1 x 1',
+        'insert t: - → 2 null 2',
+        'update t: 2 null 2 → 2 set 2',
+      ]);
+    }, stub);
+  });
+
+  it("of drizzle-kit's kind, a rebuild in a migration, cost no entry for rows that stay the same", () =>
+    inObject(async (storage, ctx) => {
+      const sources = [
+        {
+          id: '1',
+          sql: "CREATE TABLE p (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO p VALUES (1, 'x'), (2, 'y'), (4, 'w')",
+        },
+        {
+          id: '2',
+          sql: 'CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p ON DELETE CASCADE); INSERT INTO c VALUES (1, 2)',
+        },
+        {
+          id: '3',
+          sql: `PRAGMA foreign_keys=OFF;--> statement-breakpoint
+CREATE TABLE __new_p (id INTEGER PRIMARY KEY NOT NULL, a TEXT NOT NULL, b INTEGER DEFAULT 7);--> statement-breakpoint
+INSERT INTO __new_p (id, a) SELECT id, CASE id WHEN 2 THEN 'changed' ELSE a END FROM p WHERE id < 4;--> statement-breakpoint
+DROP TABLE p;--> statement-breakpoint
+ALTER TABLE __new_p RENAME TO p;--> statement-breakpoint
+PRAGMA foreign_keys=ON;`,
+        },
+      ];
+      const db = await DB('t', {
+        storage,
+        ctx,
+        migrations: sources.slice(0, 2),
+        extensions: [changeLog({ tables: '*' })],
+      });
+      const { lsn } = db.log.head();
+      await db.migrate(sources);
+      expect(await changesAfter(db, lsn)).toEqual(['update p: 2 y 7 → 2 changed 7', 'delete p: 4 w 7 → -']);
+      const { events } = await db.log.read({ after: lsn });
+      expect(new Set(events.map(({ tx }) => tx.id)).size).toBe(1);
+      const end = db.log.head().lsn;
+      await db.run("INSERT INTO p VALUES (3, 'z', 1)");
+      expect(await changesAfter(db, end)).toEqual(['insert p: - → 3 z 1']);
+      expect((await db.query('SELECT * FROM c')).rows).toEqual([{ id: 1, p: 2 }]);
+      expect((await db.log.snapshot('p', { lsn })).rows).toEqual([
+        { id: 1, a: 'x', b: 7 },
+        { id: 2, a: 'y', b: 7 },
+        { id: 4, a: 'w', b: 7 },
+      ]);
+    }));
+
+  it('that drop a table log the loss of its rows', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT)');
+      await db.run("INSERT INTO t VALUES (1, 'x'), (2, 'y')");
+      const { lsn } = db.log.head();
+      await db.run('DROP TABLE t');
+      expect(await changesAfter(db, lsn)).toEqual(['delete t: 1 x → -', 'delete t: 2 y → -']);
+      await db.run('CREATE TABLE other (id INTEGER PRIMARY KEY, a TEXT)');
+      await db.run("INSERT INTO other VALUES (2, 'new')");
+      await db.run('ALTER TABLE other RENAME TO t');
+      expect((await db.log.snapshot('t', { lsn: db.log.head().lsn })).rows).toEqual([{ id: 2, a: 'new' }]);
+    }));
+});
