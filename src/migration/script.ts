@@ -5,6 +5,8 @@ import { DosqlError } from '../errors/index.ts';
 import type { Hashed } from './drift.ts';
 import { findViolations, newViolations } from './violations.ts';
 
+const TRIGGERS = `SELECT name,sql FROM sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE AND name NOT GLOB '_dosql_*'`;
+
 /** A migration and its statements. */
 export interface Script {
   migration: Hashed;
@@ -22,7 +24,7 @@ export function parseScript(engine: Engine, migration: Hashed): Script {
     const reason =
       statement.kind === 'transaction'
         ? `${statement.verb} cannot stand here, each migration already is one transaction; remove it`
-        : statement.parameterCount > 0
+        : statement.parameterCount
           ? 'there are no values for parameters'
           : refusal?.().message;
     if (reason) throw failed(script, reason, undefined, i);
@@ -32,39 +34,49 @@ export function parseScript(engine: Engine, migration: Hashed): Script {
 
 /** Runs the statements; to be called in a transaction. @throws MIGRATION_FAILED */
 export function runScript(engine: Engine, script: Script, rebuild: boolean): void {
+  const { sql } = engine;
   const check = rebuild || engine.deferred() || /defer/i.test(script.migration.sql);
   const before = check ? findViolations(engine) : undefined;
+  /** Name and text of the triggers that went with their table. Extensions look after theirs themselves. */
   const lost: unknown[][] = [];
   script.plans.forEach((plan, i) => {
     if (isForeignKeys(plan)) return;
     try {
       const dropped = droppedTable(plan);
-      if (dropped) lost.push(...triggersOf(engine, dropped));
+      if (dropped) lost.push(...drain(sql.exec(TRIGGERS, dropped)));
       runStatement(engine, plan);
     } catch (error) {
       throw failed(script, (error as Error).message, error, i);
     }
   });
-  restoreTriggers(engine, script, lost);
-  if (!before) return;
-  const after = findViolations(engine);
-  const found = after ? newViolations(before, after) : 'a foreign key refers to columns that are not unique';
+  // Those that the migration says nothing about come back with the table.
+  for (const [name, text] of lost as string[][]) {
+    try {
+      sql.exec(text!);
+    } catch (error) {
+      const { message } = error as Error;
+      // The migration made it again, or its table is gone for good.
+      if (!/already exists|no such table/.test(message))
+        throw failed(script, `its trigger "${name}" cannot be made again: ${message}`, error);
+    }
+  }
+  const after = before && findViolations(engine);
+  const found =
+    before && (after ? newViolations(before, after) : 'a foreign key refers to columns that are not unique');
   if (found) throw failed(script, `FOREIGN KEY constraint failed: ${found}`);
 }
 
 function runStatement(engine: Engine, plan: Plan): void {
-  const run = () => engine.all(plan, [], 'number');
   try {
-    run();
+    engine.all(plan, [], 'number');
   } catch (error) {
     // Renaming the new table looks into triggers and views of others, which still mention the dropped one.
     if (!/error in (trigger|view)/.test((error as Error).message)) throw error;
-    const legacy = (on: 0 | 1) => engine.sql.exec(`PRAGMA legacy_alter_table=${on}`);
-    legacy(1);
+    engine.sql.exec('PRAGMA legacy_alter_table=1');
     try {
-      run();
+      engine.all(plan, [], 'number');
     } finally {
-      legacy(0);
+      engine.sql.exec('PRAGMA legacy_alter_table=0');
     }
   }
 }
@@ -92,29 +104,6 @@ export function needsRebuild({ sql }: Engine, { migration, plans }: Script): boo
           ).length > 0
       : isForeignKeys(plan);
   });
-}
-
-/** Name and text of the triggers that go with a table. */
-function triggersOf({ sql }: Engine, table: string): unknown[][] {
-  return drain(
-    sql.exec(`SELECT name,sql FROM sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE`, table),
-  );
-}
-
-/** DROP TABLE takes the table's triggers along; those that the migration says nothing about come back with the table. */
-function restoreTriggers(engine: Engine, script: Script, lost: readonly unknown[][]): void {
-  for (const [name, text] of lost as string[][]) {
-    // Extensions look after theirs themselves.
-    if (name!.startsWith('_dosql_')) continue;
-    try {
-      engine.all(makePlan(text!, []), [], 'number');
-    } catch (error) {
-      const { message } = error as Error;
-      // The migration made it again, or its table is gone for good.
-      if (!/already exists|no such table/.test(message))
-        throw failed(script, `its trigger "${name}" cannot be made again: ${message}`, error);
-    }
-  }
 }
 
 /** The error of a migration; of its statement `i`, where there is one. */
