@@ -15,21 +15,17 @@ export function numberParameters(
   found?: ParameterToken[],
 ): number {
   let largest = 0;
-  let names: Map<string, number> | undefined;
+  const names = new Map<string, number>();
   for (let i = from; i < to; i += 3) {
     if (tokens[i] !== Token.PARAMETER) continue;
     const start = tokens[i + 1]!;
     const end = tokens[i + 2]!;
-    let index: number;
-    let name: string | undefined;
-    if (sql.charCodeAt(start) !== 63) {
-      name = sql.slice(start, end);
-      names ??= new Map();
-      index = names.get(name) ?? largest + 1;
-      names.set(name, index);
-    } else index = end === start + 1 ? largest + 1 : Number(sql.slice(start + 1, end));
+    const name = sql.slice(start, end);
+    const named = name[0] !== '?';
+    const index = (named ? names.get(name) : Number(name.slice(1))) || largest + 1;
+    if (named) names.set(name, index);
     if (index > largest) largest = index;
-    found?.push(name === undefined ? { start, end, index } : { start, end, index, name });
+    found?.push(named ? { start, end, index, name } : { start, end, index });
   }
   return largest;
 }
