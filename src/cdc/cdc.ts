@@ -8,7 +8,8 @@ import { storeOf } from '../wal/store.ts';
 import { committed } from './commits.ts';
 import { deliverAll, type SinkReport } from './deliver.ts';
 import type { Batch } from './event.ts';
-import { type CdcDatabase, type DrainOptions, Feed, type FeedOptions } from './feed.ts';
+import { type CdcDatabase, Feed, type FeedOptions } from './feed.ts';
+import type { DrainOptions } from './range.ts';
 import { type Sink, sinkFailed } from './sink.ts';
 
 /** A database with the change log, a promise of one, or how to get it: `() => this.getDB()`. */

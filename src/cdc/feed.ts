@@ -6,6 +6,7 @@ import type { ChangeLog, ChangeLogApi } from '../wal/index.ts';
 import { type LogStore, storeOf } from '../wal/store.ts';
 import type { Batch, BatchInfo, CdcEvent } from './event.ts';
 import { plainEvent, weigh } from './json.ts';
+import { type DrainOptions, FIRST_LOOK, RangeReader } from './range.ts';
 import { Snapshot } from './snapshot.ts';
 
 /** What a feed needs: a database with the change log. */
@@ -26,22 +27,11 @@ export interface FeedOptions extends Omit<ConsumerOptions, 'from'> {
   integers?: IntegerMode;
 }
 
-export interface DrainOptions {
-  /** Entries of the log to look at; default 1,000. */
-  limit?: number;
-  /** About how many bytes of JSON; default 4 MiB. A larger event comes alone. */
-  maxBytes?: number;
-}
-
-/** Entries of the first look, when nothing is known of their size. */
-const FIRST_LOOK = 16;
-
 /** One durable consumer of the log: what it gets next, and how it moves on. */
 export class Feed {
   readonly consumer: Consumer;
   readonly snapshot: Snapshot;
-  /** Bytes per entry, as seen so far; 0 at first. */
-  #mean = 0;
+  readonly #reader: RangeReader;
 
   private constructor(
     readonly store: LogStore,
@@ -56,6 +46,7 @@ export class Feed {
       ...(onLag && { onLag }),
     });
     this.snapshot = new Snapshot(store, name);
+    this.#reader = new RangeReader((range) => log.read(range));
   }
 
   /** The consumer of that name; it is made, and a snapshot begun, when there is none. */
@@ -92,12 +83,13 @@ export class Feed {
     const { intent } = await this.consumer.position();
     const progress = await this.turn(() => this.snapshot.load());
     if (progress) {
-      const guess = Math.max(1, Math.min(limit, this.#mean ? maxBytes / this.#mean : FIRST_LOOK) | 0);
+      const { mean } = this.#reader;
+      const guess = Math.max(1, Math.min(limit, mean ? maxBytes / mean : FIRST_LOOK) | 0);
       const { lsn, limit: announced = guess } = progress;
       const found = await this.snapshot.read(progress, this.log, announced, this.options.integers);
       if (found) {
         const { events, part } = found;
-        this.#mean = events.reduce((sum, event) => sum + weigh(event), 0) / events.length;
+        this.#reader.mean = events.reduce((sum, event) => sum + weigh(event), 0) / events.length;
         return this.#batch(events, {
           ...{ from: lsn, to: lsn, part, done: false, partial: false },
           ack: () => this.turn(() => this.snapshot.advance(found)),
@@ -105,13 +97,15 @@ export class Feed {
       }
       await this.turn(() => this.snapshot.end());
     }
+    const { consumer, options } = this;
+    const { integers } = options;
     const batch =
       intent === null
-        ? await this.#read(limit, maxBytes)
-        : await this.consumer.drain({ to: intent, ...this.#integers });
+        ? await this.#reader.next((range) => consumer.drain(range), { limit, maxBytes }, options)
+        : await consumer.drain({ to: intent, ...(integers && { integers }) });
     return this.#batch(batch.events, {
       ...{ from: batch.from, to: batch.to, done: batch.done, partial: batch.partial },
-      ack: () => this.consumer.ack(batch.to),
+      ack: () => consumer.ack(batch.to),
     });
   }
 
@@ -119,38 +113,6 @@ export class Feed {
   async intend({ part, to, length }: Batch): Promise<void> {
     if (part === undefined) await this.consumer.intend(to);
     else await this.turn(() => this.snapshot.intend(length));
-  }
-
-  get #integers() {
-    const { integers } = this.options;
-    return integers && { integers };
-  }
-
-  /** In several looks, since nobody knows how large rows are before they are read. */
-  async #read(limit: number, maxBytes: number) {
-    const { tables } = this.options;
-    const events: CdcEvent[] = [];
-    let size = 0;
-    let look = Math.min(limit, this.#mean ? maxBytes / this.#mean : FIRST_LOOK);
-    const first = await this.consumer.drain({ limit: Math.max(1, look | 0), ...this.#integers });
-    const { from } = first;
-    let batch: Omit<typeof first, 'ack'> = first;
-    for (;;) {
-      for (const event of batch.events) {
-        events.push(event);
-        size += weigh(event);
-      }
-      const seen = batch.to - from;
-      this.#mean = size / Math.max(seen, 1);
-      if (batch.done || seen >= limit || size >= maxBytes) break;
-      look = Math.min(limit - seen, size ? (maxBytes - size) / this.#mean : limit, 4 * seen);
-      batch = await this.log.read({
-        ...{ after: batch.to, limit: Math.max(1, look | 0) },
-        ...(tables && { tables }),
-        ...this.#integers,
-      });
-    }
-    return cut(events, size, maxBytes, { ...batch, from });
   }
 
   #batch(events: readonly CdcEvent[], info: Omit<BatchInfo, 'epoch' | 'toJSON'>): Batch {
@@ -163,34 +125,4 @@ export class Feed {
     for (const [key, value] of Object.entries(all)) Object.defineProperty(kept, key, { value });
     return kept as readonly CdcEvent[] as Batch;
   }
-}
-
-interface Range {
-  from: number;
-  to: number;
-  done: boolean;
-  partial: boolean;
-}
-
-/** Leaves out events beyond `maxBytes`, and the beginning of a transaction that would be torn but need not be. */
-function cut(events: CdcEvent[], size: number, maxBytes: number, { from, to, done, partial }: Range) {
-  let keep = events.length;
-  while (keep > 1 && size > maxBytes) size -= weigh(events[--keep]!);
-  const next = events[keep];
-  if (next) {
-    to = events[keep - 1]!.lsn;
-    done = false;
-    partial = next.tx.id === events[keep - 1]!.tx.id;
-  }
-  const last = events[keep - 1];
-  if (partial && last) {
-    // The entry before the transaction's first one, and its last one.
-    const start = last.lsn - last.tx.index - 1;
-    if (start > from && start + last.tx.total > to) {
-      while (keep > 0 && events[keep - 1]!.lsn > start) keep--;
-      to = start;
-      done = partial = false;
-    }
-  }
-  return { events: keep < events.length ? events.slice(0, keep) : events, from, to, done, partial };
 }

@@ -1,0 +1,17 @@
+import type { Delivery, Sink } from './sink.ts';
+
+/**
+ * Calls another object or Worker: `rpcSink((delivery) => env.WAREHOUSE.getByName('main').receive(delivery))`. At least
+ * once; `delivery.id` is the idempotency key. Take the stub inside, because one whose object was reset stays broken.
+ * Values arrive as they are, bigint and Uint8Array too.
+ */
+export function rpcSink(
+  send: (delivery: Delivery) => Promise<unknown>,
+  options: Partial<Pick<Sink, 'name' | 'limit' | 'maxBytes'>> = {},
+): Sink {
+  return {
+    name: 'rpc',
+    ...options,
+    deliver: async (delivery) => void (await send({ ...delivery, events: [...delivery.events] })),
+  };
+}
