@@ -90,13 +90,14 @@ export class Walk {
 
   /** The named parts of a configuration, which are to be given in the order of the SQL text. */
   parts(config: object, keys: readonly string[]): boolean {
-    for (const key of keys) {
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string;
       const part = (config as Record<string, unknown>)[key];
       if (part === undefined) continue;
       this.step(key);
       // The only number that drizzle binds; zero has no text.
-      if (!(key === 'offset' && typeof part === 'number' && part ? this.value(part) : this.part(part)))
-        return false;
+      const ok = key === 'offset' && typeof part === 'number' && part ? this.value(part) : this.part(part);
+      if (!ok) return false;
     }
     return true;
   }
@@ -107,14 +108,18 @@ export class Walk {
       this.step(part);
       return typeof part !== 'function';
     }
-    if (part instanceof SQL) return this.#expression(part);
+    const kind = part.constructor;
+    if (kind === Param) return this.chunk(part);
+    if (kind === SQL) return this.#expression(part as SQL);
+    if (Array.isArray(part)) return this.#list(part, this.part);
+    if (part instanceof Column || part instanceof Table) return this.chunk(part);
     if (part instanceof SQL.Aliased) {
       this.step(NAME);
       this.step(part.fieldAlias);
       this.step((part as unknown as { isSelectionField: boolean }).isSelectionField);
       return this.#expression(part.sql);
     }
-    if (Array.isArray(part)) return this.#list(part, this.part);
+    if (part instanceof SQL) return this.#expression(part);
     if (Object.getPrototypeOf(part) !== Object.prototype) return this.chunk(part);
     this.step(OBJECT);
     const ok = this.parts(part, Object.keys(part));
@@ -139,25 +144,30 @@ export class Walk {
     if (typeof chunk !== 'object' || chunk === null) {
       return chunk === undefined || (typeof chunk !== 'function' && this.value(chunk));
     }
-    if (chunk instanceof StringChunk) {
-      for (const text of chunk.value) if (text !== '') this.step(text);
+    // By constructor first: `instanceof` climbs the whole chain of a column to say no.
+    const kind = chunk.constructor;
+    if (kind === StringChunk) {
+      const { value } = chunk as StringChunk;
+      for (let i = 0; i < value.length; i++) if (value[i] !== '') this.step(value[i]);
       return true;
     }
-    if (chunk instanceof Param) {
-      const { value, encoder } = chunk;
+    if (kind === Param) {
+      const { value, encoder } = chunk as Param;
       if (value === null) return this.value(null);
       if (value instanceof Placeholder) return false;
       const encoded = encoder.mapToDriverValue(value);
       return !(encoded instanceof SQL) && this.value(encoded);
     }
-    if (chunk instanceof Column) return this.#column(chunk);
-    if (chunk instanceof SQL) {
+    if (kind === SQL || chunk instanceof SQL) {
       const { queryChunks, shouldInlineParams } = chunk as unknown as {
         queryChunks: unknown[];
         shouldInlineParams: boolean;
       };
-      return !shouldInlineParams && queryChunks.every(this.chunk, this);
+      if (shouldInlineParams) return false;
+      for (let i = 0; i < queryChunks.length; i++) if (!this.chunk(queryChunks[i])) return false;
+      return true;
     }
+    if (chunk instanceof Column) return this.#column(chunk);
     if (Array.isArray(chunk)) return this.#list(chunk, this.chunk);
     if (chunk instanceof Table) return this.#named(chunk, chunk, Symbols.ExtraConfigColumns);
     if (chunk instanceof SQL.Aliased || chunk instanceof Name) {
