@@ -48,7 +48,7 @@ export class Consumer {
     const text = JSON.stringify(state);
     const [row] = store.all('SELECT state FROM _dosql_consumer WHERE name=?', name);
     if (!row) this.#place(from, text);
-    else if (row[0] !== text) store.all('UPDATE _dosql_consumer SET state=? WHERE name=?', text, name);
+    else if (row[0] !== text) store.run('UPDATE _dosql_consumer SET state=? WHERE name=?', text, name);
     return this;
   }
 
@@ -81,7 +81,7 @@ export class Consumer {
   /** Moves on to `to`; never back. One billed row, none when it stands there. */
   ack(to: number): Promise<void> {
     return this.turn(() => {
-      this.store.all(
+      this.store.run(
         'UPDATE _dosql_consumer SET acked=?1,intent=NULL WHERE name=?2 AND acked<?1 AND epoch=?3',
         to,
         this.name,
@@ -93,7 +93,7 @@ export class Consumer {
   /** Notes durably that the batch up to `to` is about to be delivered, so that a retry after a crash sends the same range. */
   intend(to: number): Promise<void> {
     return this.turn(
-      () => void this.store.all('UPDATE _dosql_consumer SET intent=? WHERE name=?', to, this.name),
+      () => void this.store.run('UPDATE _dosql_consumer SET intent=? WHERE name=?', to, this.name),
     );
   }
 
@@ -107,13 +107,13 @@ export class Consumer {
 
   /** Forgets the consumer; what it held can be pruned. */
   delete(): Promise<void> {
-    return this.turn(() => void this.store.all('DELETE FROM _dosql_consumer WHERE name=?', this.name));
+    return this.turn(() => void this.store.run('DELETE FROM _dosql_consumer WHERE name=?', this.name));
   }
 
   #place(from: 'now' | 'start' | number, state: string): void {
     const { store } = this;
     const acked = from === 'now' ? store.last() : from === 'start' ? Math.max(store.horizon - 1, 0) : from;
-    store.all(
+    store.run(
       'INSERT OR REPLACE INTO _dosql_consumer VALUES(?,?,?,NULL,?)',
       this.name,
       store.epoch,

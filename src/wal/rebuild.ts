@@ -12,7 +12,7 @@ function logRows(store: LogStore, table: TrackedTable, op: number, row: string, 
     ...(collations ? [] : [`${row}.${rowid}`]),
     ...kept.map(({ name }) => columnList([name], `${row}.`)),
   ];
-  store.all(
+  store.run(
     `INSERT INTO _dosql_log(ts,t,op,${slots}) SELECT ${timestamp(store.guarded)},${id},${op},${values} FROM ${from}`,
   );
 }

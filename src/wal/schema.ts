@@ -220,7 +220,7 @@ export class SchemaFollower {
     const { store } = this;
     this.#dropTriggers(table);
     store.byId.delete(table.id);
-    store.all("UPDATE _dosql_tab SET meta='null' WHERE t=?", table.id);
+    store.run("UPDATE _dosql_tab SET meta='null' WHERE t=?", table.id);
     store.changed();
   }
 

@@ -32,7 +32,7 @@ export function rotate(store: LogStore): boolean {
   store.all(ddl);
   if (store.keyIndex) makeKeyIndex(store, last + 1);
   // A header, because the number of an entry is that of the newest one plus one.
-  store.all(`INSERT INTO _dosql_log(lsn,ts,t,op) SELECT lsn+1,ts,0,9 FROM ${name} WHERE lsn=?`, last);
+  store.run(`INSERT INTO _dosql_log(lsn,ts,t,op) SELECT lsn+1,ts,0,9 FROM ${name} WHERE lsn=?`, last);
   store.head = last + 1;
   segments.splice(-1, 1, { name, first, last }, { name: '_dosql_log', first: last + 1, last: last + 1 });
   store.changed();
@@ -57,12 +57,12 @@ export function prune(store: LogStore, lsn: number): PruneReport {
   if (pruned > 0) {
     store.horizon = store.segments[0]!.first;
     store.setMeta('horizon', store.horizon);
-    store.all('DELETE FROM _dosql_tx WHERE last_lsn<?', store.horizon);
+    store.run('DELETE FROM _dosql_tx WHERE last_lsn<?', store.horizon);
     for (const table of store.byId.values()) {
       // What only pruned entries needed: slots and old names for columns, dropped tables.
       if (table.dropped && table.dropped < store.horizon && !table.heir) {
         store.byId.delete(table.id);
-        store.all("UPDATE _dosql_tab SET meta='null' WHERE t=?", table.id);
+        store.run("UPDATE _dosql_tab SET meta='null' WHERE t=?", table.id);
       }
     }
     store.changed();

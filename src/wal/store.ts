@@ -3,6 +3,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { Plan } from '../engine/plan.ts';
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
+import type { Statement } from '../sql/types.ts';
 import type { LogSource } from './past.ts';
 import { countIndexes, type TrackedTable } from './table.ts';
 import { timestamp } from './triggers.ts';
@@ -68,6 +69,12 @@ export class LogStore implements LogSource {
     return drain(this.engine.sql.exec(sql, ...(values as SqlStorageValue[])));
   }
 
+  /** A write of the log's own: results whose `changes()` were not read yet are void. */
+  run(sql: string, ...values: unknown[]): void {
+    this.engine.writes++;
+    this.all(sql, ...values);
+  }
+
   /** Source of all entries, for FROM. */
   get from(): string {
     return this.#from;
@@ -127,7 +134,7 @@ export class LogStore implements LogSource {
 
   /** Keeps what `_dosql_tab` says of a table up to date. */
   save({ id, name, ...meta }: TrackedTable): void {
-    this.all(
+    this.run(
       'INSERT INTO _dosql_tab VALUES(?,?,?) ON CONFLICT DO UPDATE SET name=excluded.name,meta=excluded.meta',
       id,
       name,
@@ -136,12 +143,12 @@ export class LogStore implements LogSource {
   }
 
   setMeta(key: string, value: string | number): void {
-    this.all('INSERT OR REPLACE INTO _dosql_meta VALUES(?,?)', key, value);
+    this.run('INSERT OR REPLACE INTO _dosql_meta VALUES(?,?)', key, value);
   }
 
   /** Writes an entry that is no row's, and returns its LSN. */
   append(op: number, c0: string | null, c1: unknown = null): number {
-    this.all(`INSERT INTO _dosql_log(ts,t,op,c0,c1) VALUES(${timestamp(this.guarded)},0,${op},?,?)`, c0, c1);
+    this.run(`INSERT INTO _dosql_log(ts,t,op,c0,c1) VALUES(${timestamp(this.guarded)},0,${op},?,?)`, c0, c1);
     return this.last();
   }
 
@@ -187,8 +194,8 @@ export class LogStore implements LogSource {
     this.head = last;
     if (last === head + 1) return;
     this.all('INSERT INTO _dosql_tx VALUES(?,?,NULL)', last, head + 1);
-    // The statement's own count was just replaced by that of the insertion.
-    if (single && engine.chunkedChanges.writes !== engine.writes)
+    // The last statement's own count was just replaced by that of the insertion.
+    if (engine.chunkedChanges.writes !== engine.writes)
       engine.chunkedChanges = { writes: engine.writes, changes };
   }
 
@@ -208,10 +215,20 @@ export class LogStore implements LogSource {
         most = name === '_dosql_log' ? entry : this.related ? -1 - entry : -Infinity;
       else {
         const plain = verb === 'INSERT' && !/\b(conflict|or)\b/i.test(sql);
-        most = plain ? 1 + 2 * entry + countIndexes(this.engine.sql, table.name) : 2 * entry;
+        if (plain) most = 1 + 2 * entry + countIndexes(this.engine.sql, table.name);
+        // A changed key makes two entries for one row.
+        else most = 2 * entry + (verb === 'DELETE' || leavesKey(plan.statement, table) ? 1 : 0);
       }
       this.#most.set(plan, most);
     }
     return most;
   }
+}
+
+/** An UPDATE that names no part of the key in what it sets. */
+function leavesKey({ verb, sql, replace }: Statement, { key }: TrackedTable): boolean {
+  if (verb !== 'UPDATE' || replace) return false;
+  const text = foldName(sql);
+  const set = text.slice(text.indexOf(' set ') >>> 0, text.lastIndexOf('where') >>> 0);
+  return set !== '' && ![...key.map(foldName), 'rowid', 'oid'].some((name) => set.includes(name));
 }

@@ -1,4 +1,6 @@
+import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
+import { drizzle } from '../../../drizzle/index.ts';
 import { DB } from '../../../src/index.ts';
 import { changeLog } from '../../../src/wal/index.ts';
 import { inObject } from '../object.ts';
@@ -85,5 +87,46 @@ describe('the change log', () => {
         [at(7), 'update', { id: id(7), index: 3, total: 4 }],
         [at(9), 'update', { id: id(9), index: 1, total: 2 }],
       ]);
+    }));
+
+  it('tells the number of changes also behind a transaction', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      const orm = drizzle(db);
+      await db.run(CREATE);
+      const insert = sql.raw("INSERT INTO items VALUES (7, 'a', 1, 1), (9, 'b', 1, 1), (8, 'c', 1, 1)");
+      const result = await orm.transaction((tx) => tx.run(insert));
+      expect(result).toMatchObject({ changes: 3, lastInsertRowid: 8 });
+      const update = await orm.run(sql.raw('UPDATE items SET qty = 4'));
+      expect(update.changes).toBe(3);
+      const late = await orm.run(sql.raw('UPDATE items SET qty = 5 WHERE id = 7'));
+      await (await db.log.consumer('c', { from: 'start' })).drain().then(({ ack }) => ack());
+      expect(() => late.changes).toThrow(expect.objectContaining({ code: 'RESULT_EXPIRED' }));
+    }));
+
+  it('sees transactions of several changes in statements that could be one', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await db.run('CREATE TABLE k (id INTEGER PRIMARY KEY, a TEXT, b TEXT)');
+      await db.run('CREATE INDEX k_a ON k (a)');
+      await db.run('CREATE INDEX k_b ON k (b)');
+      await db.run("INSERT INTO k VALUES (1, 'x', 'x')");
+      await db.run("INSERT INTO k VALUES (2, 'x', 'x')");
+      const totals = async (statement: string) => {
+        const { lsn } = db.log.head();
+        await db.run(statement);
+        return (await db.log.read({ after: lsn })).events.map(({ tx }) => tx.total);
+      };
+      expect(await totals("UPDATE k SET a = 'y' WHERE id = 1")).toEqual([1]);
+      expect(await totals("UPDATE k SET a = 'z', b = 'z' WHERE id = 1")).toEqual([1]);
+      expect(await totals('UPDATE k SET a = a')).toEqual([2, 2]);
+      expect(await totals('UPDATE k SET id = 3 WHERE id = 1')).toEqual([2]);
+      expect(await totals('UPDATE k SET rowid = 4 WHERE id = 3')).toEqual([2]);
+      expect(await totals("INSERT INTO k VALUES (2, 'a', 'b') ON CONFLICT DO UPDATE SET id = 9")).toEqual([
+        2,
+      ]);
+      expect(await totals('DELETE FROM k WHERE id = 9')).toEqual([1]);
+      expect(await totals("INSERT INTO k VALUES (5, 'a', 'a'), (6, 'a', 'a')")).toEqual([2, 2]);
+      expect(await totals('DELETE FROM k WHERE id > 4')).toEqual([2, 2]);
     }));
 });
