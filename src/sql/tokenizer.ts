@@ -29,8 +29,9 @@ export type Tokens = Int32Array;
 
 /**
  * Splits SQL text by SQLite's lexical grammar. The result is flat, three integers per token: kind (token.ts),
- * start, end, in UTF-16 code units. White space and comments are the gaps between tokens. Never throws: what
- * SQLite cannot read is an ILLEGAL token. A NUL character ends the text for SQLite, so all from there on is one.
+ * start, end, in UTF-16 code units. White space and comments are the gaps between tokens. Never throws (unless one
+ * literal holds millions of doubled quotes, far beyond what the platform takes): what SQLite cannot read is an ILLEGAL
+ * token. A NUL character ends the text for SQLite, so all from there on is one.
  */
 export function tokenize(sql: string): Tokens {
   // One array of the most that can be: growing would copy the tokens of a statement of many rows again and again.
