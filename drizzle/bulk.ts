@@ -1,9 +1,9 @@
 import { Param, Placeholder, SQL } from 'drizzle-orm';
 import { lastChange } from '../src/engine/statements.ts';
 import type { Built } from './builders.ts';
-import { buildInsert, type InsertColumn, MAX_PARAMETERS, type RowValue, valuesOf } from './insert.ts';
 import type { InsertBuilder } from './internals.ts';
 import { bindValues, type Form, type Placeholders, type Query, slotsOf } from './query.ts';
+import { buildInsert, type InsertColumn, MAX_PARAMETERS, type RowValue, valuesOf } from './row-values.ts';
 
 export interface BulkResult {
   readonly rows: unknown[][];

@@ -1,71 +1,9 @@
-import { type Column, Param, SQL } from 'drizzle-orm';
-import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
-import { type Built, columnsOf, effect, formAt, walkOf, written } from './builders.ts';
+import type { SQL } from 'drizzle-orm';
+import { effect } from './builders.ts';
 import { Bulk } from './bulk.ts';
 import type { InsertBuilder } from './internals.ts';
 import type { Query } from './query.ts';
-
-const INSERT = Symbol('insert');
-const PARTS = ['table', 'rows', 'onConflict', 'returning'];
-
-/** workerd: at most 100 bound parameters in a statement. */
-export const MAX_PARAMETERS = 100;
-
-/** A column that an insert names, and what stands for it in a row without it. */
-export interface InsertColumn {
-  readonly key: string;
-  readonly column: Column;
-  /** undefined: the literal that drizzle writes (the SQL default, or NULL). */
-  readonly missing: (() => unknown) | undefined;
-}
-
-const COLUMNS = new WeakMap<SQLiteTable, readonly InsertColumn[]>();
-
-export function insertColumns(table: SQLiteTable): readonly InsertColumn[] {
-  let columns = COLUMNS.get(table);
-  if (!columns) {
-    columns = Object.entries(columnsOf(table))
-      .filter(
-        ([, column]) => !(column as unknown as { shouldDisableInsert(): boolean }).shouldDisableInsert(),
-      )
-      .map(([key, column]) => ({
-        key,
-        column,
-        missing: missingOf(column),
-      }));
-    COLUMNS.set(table, columns);
-  }
-  return columns;
-}
-
-function missingOf(column: Column): (() => unknown) | undefined {
-  const {
-    default: value,
-    defaultFn,
-    onUpdateFn,
-  } = column as unknown as Record<string, (() => unknown) | undefined>;
-  if (value !== null && value !== undefined)
-    return (value as unknown) instanceof SQL ? undefined : () => value;
-  return defaultFn ?? onUpdateFn;
-}
-
-/** A value as drizzle's builders hold it; undefined where the literal of the column stands. */
-export type RowValue = Param | SQL | undefined;
-
-/** The values of a row in column order. */
-export function valuesOf(
-  columns: readonly InsertColumn[],
-  row: Readonly<Record<string, unknown>>,
-): RowValue[] {
-  const values: RowValue[] = new Array(columns.length);
-  for (let i = 0; i < columns.length; i++) {
-    const { key, column, missing } = columns[i] as InsertColumn;
-    let value = row[key];
-    if (value === undefined) value = missing?.();
-    values[i] = value === undefined || value instanceof SQL ? value : new Param(value, column);
-  }
-  return values;
-}
+import { buildInsert, insertColumns, MAX_PARAMETERS, statementOf, valuesOf } from './row-values.ts';
 
 /** drizzle's own `values()` wraps every value at once; here that waits until a statement is built from it. */
 export function insertSql(this: InsertBuilder): SQL {
@@ -75,16 +13,6 @@ export function insertSql(this: InsertBuilder): SQL {
     columns,
     this.rows.map((row) => valuesOf(columns, row)),
   );
-}
-
-function statementOf(
-  query: InsertBuilder,
-  columns: readonly InsertColumn[],
-  rows: readonly RowValue[][],
-): SQL {
-  const values = rows.map((row) => Object.fromEntries(columns.map(({ key }, i) => [key, row[i]])));
-  // What is missing here has been asked for already and gave nothing: drizzle must not ask again.
-  return query.session.options.dialect.buildInsertQuery({ ...query.config, values } as never);
 }
 
 export function prepareInsert(this: InsertBuilder, oneTime = true): Query {
@@ -100,17 +28,4 @@ export function prepareInsert(this: InsertBuilder, oneTime = true): Query {
           oneTime,
         );
   return effect(session, built, config, 'insert');
-}
-
-/** The insert of rows that fit into one statement. */
-export function buildInsert(
-  query: InsertBuilder,
-  columns: readonly InsertColumn[],
-  rows: readonly RowValue[][],
-  oneTime: boolean,
-): Built {
-  const { session, config } = query;
-  const { table, onConflict, returning } = config;
-  const walk = walkOf(session, INSERT, { table, rows, onConflict, returning }, PARTS, oneTime);
-  return formAt(walk, () => written(session, config, statementOf(query, columns, rows)), query);
 }

@@ -473,7 +473,12 @@ export const usages: Record<string, (db: Db) => unknown> = {
     return [message, db.select({ n: count() }).from(users).get()];
   },
   'a transaction rolled back': (db) => [
-    messageOf(() => db.transaction((tx) => (tx.delete(users).run(), tx.rollback()))),
+    messageOf(() =>
+      db.transaction((tx) => {
+        tx.delete(users).run();
+        tx.rollback();
+      }),
+    ),
     db.select({ n: count() }).from(users).get(),
   ],
   'nested transactions': (db) => {
