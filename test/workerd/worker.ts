@@ -1,10 +1,14 @@
 import { DurableObject } from 'cloudflare:workers';
 import { type Database, DB } from '../../src/index.ts';
+import type { TailObject } from './cdc/tail-object.ts';
+
+export { TailObject } from './cdc/tail-object.ts';
 
 export interface Env {
   OBJECTS: DurableObjectNamespace<TestObject>;
   OLD_OBJECTS: DurableObjectNamespace<KvObject>;
   BUCKET: R2Bucket;
+  TAILS: DurableObjectNamespace<TailObject>;
 }
 
 /** Runs SQL that arrives by socket or call. Most tests only work inside an instance with `runInDurableObject`. */

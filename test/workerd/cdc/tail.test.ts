@@ -1,0 +1,202 @@
+import { env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
+import { describe, expect, it } from 'vitest';
+import type { TailOptions } from '../../../src/cdc/index.ts';
+import type { TailObject } from './tail-object.ts';
+
+interface Message {
+  type: 'ready' | 'changes' | 'resync' | 'echo';
+  at: string;
+  from: string;
+  to: string;
+  reason?: string;
+  events: { lsn: number; op: string; table: string; after: Record<string, unknown> }[];
+}
+type Stub = DurableObjectStub<TailObject>;
+
+const fresh = (): Stub => env.TAILS.get(env.TAILS.newUniqueId());
+const insert = "INSERT INTO items (sku) VALUES ('a')";
+const lsnOf = (at: string) => Number(at.split('.')[1]);
+
+/** A client that checks what it gets: ranges that follow each other, and no event twice. */
+class Client {
+  readonly messages: Message[] = [];
+  readonly lsns: number[] = [];
+  at = '';
+  acking = true;
+  #wake: () => void = () => {};
+
+  private constructor(readonly socket: WebSocket) {
+    socket.addEventListener('message', ({ data }) => this.#receive(JSON.parse(data as string) as Message));
+  }
+
+  static async connect(stub: Stub, options: TailOptions = {}, acking = true): Promise<Client> {
+    const url = `http://object/?options=${encodeURIComponent(JSON.stringify(options))}`;
+    const { webSocket } = await stub.fetch(url, { headers: { upgrade: 'websocket' } });
+    const client = new Client(webSocket!);
+    client.acking = acking;
+    webSocket!.accept();
+    await client.until(() => client.messages.length > 0);
+    return client;
+  }
+
+  say(message: object): void {
+    this.socket.send(JSON.stringify(message));
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** Resolves when everything up to this entry has come; `filtered` ones end earlier. */
+  upTo(lsn: number): Promise<void> {
+    return this.until(() => lsnOf(this.at) >= lsn);
+  }
+
+  #receive(message: Message): void {
+    this.messages.push(message);
+    if (message.type === 'ready' || message.type === 'resync') this.at = message.at;
+    if (message.type === 'changes') {
+      expect(lsnOf(message.from)).toBeGreaterThanOrEqual(lsnOf(this.at));
+      this.at = message.to;
+      for (const { lsn } of message.events) {
+        expect(lsn).toBeGreaterThan(this.lsns.at(-1) ?? 0);
+        this.lsns.push(lsn);
+      }
+      if (this.acking) this.say({ type: 'ack', at: this.at });
+    }
+    this.#wake();
+  }
+}
+
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + 1 + i);
+
+describe('liveTail', () => {
+  it('serves a hundred sockets without gap or duplicate, with hibernation in the middle', async () => {
+    const stub = fresh();
+    const start = await stub.write();
+    const clients = await Promise.all(Array.from({ length: 100 }, () => Client.connect(stub)));
+    const lives = new Set<string>();
+    let head = start;
+    for (let round = 0; round < 4; round++) {
+      head = await stub.write(insert, 'UPDATE items SET qty = 1', insert);
+      lives.add(head.born);
+      // Sometimes while messages and their answers are still on their way.
+      if (round % 2) await Promise.all(clients.map((client) => client.upTo(head.lsn)));
+      await evictDurableObject(stub, { webSockets: 'hibernate' });
+    }
+    await Promise.all(clients.map((client) => client.upTo(head.lsn)));
+    expect(lives.size).toBe(4);
+    for (const { lsns } of clients) expect(lsns).toEqual(range(start.lsn, head.lsn));
+  });
+
+  it('goes on for a client that comes back, and from now on for a new one', async () => {
+    const stub = fresh();
+    const client = await Client.connect(stub);
+    const seen = await stub.write(insert, insert);
+    await client.upTo(seen.lsn);
+    client.socket.close();
+    const head = await stub.write(insert, insert, insert);
+    const back = await Client.connect(stub, { since: client.at });
+    await back.upTo(head.lsn);
+    expect(back.lsns).toEqual(range(seen.lsn, head.lsn));
+    const late = await Client.connect(stub);
+    const last = await stub.write(insert);
+    await late.upTo(last.lsn);
+    expect(late.lsns).toEqual([last.lsn]);
+  });
+
+  it('sends a reader that does not answer a window of messages, then tells it to resync', async () => {
+    const stub = fresh();
+    const slow = await Client.connect(stub, { window: 3, maxLag: 10 }, false);
+    const fast = await Client.connect(stub, { window: 3, maxLag: 10 });
+    let head = await stub.write();
+    const start = head.lsn;
+    for (let i = 0; i < 10; i++) {
+      head = await stub.write(insert);
+      await fast.upTo(head.lsn);
+    }
+    expect(slow.messages.map(({ type }) => type)).toEqual(['ready', 'changes', 'changes', 'changes']);
+    for (let i = 0; i < 10; i++) {
+      head = await stub.write(insert);
+      await fast.upTo(head.lsn);
+    }
+    await slow.until(() => slow.messages.some(({ type }) => type === 'resync'));
+    expect(slow.messages.length).toBe(5);
+    expect(slow.messages[4]).toMatchObject({ reason: 'behind' });
+    expect(fast.lsns).toEqual(range(start, head.lsn));
+    const resumed = slow.at;
+    slow.acking = true;
+    slow.say({ type: 'subscribe', since: resumed });
+    head = await stub.write(insert);
+    await slow.upTo(head.lsn);
+    expect(slow.lsns.slice(3)).toEqual(range(lsnOf(resumed), head.lsn));
+  });
+
+  it('goes on when the answers come late, and sends what is large in several messages', async () => {
+    const stub = fresh();
+    const start = await stub.write();
+    const client = await Client.connect(stub, { window: 2, limit: 30 }, false);
+    const head = await stub.write(
+      'WITH n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n WHERE i<500) INSERT INTO items (qty) SELECT i FROM n',
+    );
+    await client.until(() => client.messages.length === 3);
+    await stub.write();
+    expect(client.messages.length).toBe(3);
+    client.acking = true;
+    client.say({ type: 'ack', at: client.at });
+    await client.upTo(head.lsn);
+    expect(client.lsns).toEqual(range(start.lsn, head.lsn));
+    expect(client.messages.length).toBeGreaterThan(500 / 30);
+  });
+
+  it('tells a client whose position is not in the log to resync', async () => {
+    const stub = fresh();
+    const { epoch, lsn } = await stub.write(insert);
+    for (const since of [`ffffffff.${lsn}`, `${epoch}.${lsn + 5}`]) {
+      const client = await Client.connect(stub, { since });
+      await client.until(() => client.messages.length === 2);
+      expect(client.messages[1]).toMatchObject({ type: 'resync', reason: 'gone', at: `${epoch}.${lsn}` });
+    }
+    await stub.write(...Array(20).fill(insert));
+    await runInDurableObject(stub, async (object: TailObject) => {
+      await (await object.database()).log.prune({ before: Infinity });
+    });
+    const client = await Client.connect(stub, { since: `${epoch}.${lsn}` });
+    await client.until(() => client.messages.length === 2);
+    expect(client.messages[1]).toMatchObject({ type: 'resync', reason: 'gone' });
+  });
+
+  it('filters by table and operation, also when a client subscribes anew', async () => {
+    const stub = fresh();
+    await stub.write('CREATE TABLE other (id INTEGER PRIMARY KEY)');
+    const client = await Client.connect(stub, { tables: ['other'], ops: ['insert'] });
+    await stub.write(insert, 'INSERT INTO other VALUES (1)', 'DELETE FROM other');
+    await client.until(() => client.lsns.length === 1);
+    client.say({ type: 'subscribe', since: client.at, tables: ['items'] });
+    await client.until(() => client.messages.at(-1)!.type === 'ready');
+    await stub.write(insert, 'INSERT INTO other VALUES (2)', insert);
+    await client.until(() => client.lsns.length === 2);
+    const events = client.messages.flatMap(({ events }) => events ?? []);
+    expect(events.map(({ op, table, after }) => [op, table, after['id']])).toEqual([
+      ['insert', 'other', 1],
+      ['insert', 'other', 2],
+    ]);
+  });
+
+  it('leaves other messages and the rest of the attachment to the user', async () => {
+    const stub = fresh();
+    const client = await Client.connect(stub);
+    client.socket.send('hello');
+    client.say({ type: 'ack', at: 'nonsense' });
+    client.say({ type: 'other' });
+    await client.until(() => client.messages.length === 3);
+    expect(client.messages.slice(1)).toEqual([
+      { type: 'echo', user: 'u1', message: 'hello' },
+      { type: 'echo', user: 'u1', message: '{"type":"other"}' },
+    ]);
+  });
+});
