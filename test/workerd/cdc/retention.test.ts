@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { createCDC } from '../../../src/cdc/index.ts';
+import { inObject } from '../object.ts';
+import { type Opened, opened } from './opened.ts';
+
+const fill = (db: Opened, n: number) =>
+  db.run(
+    'WITH n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n WHERE i<?) INSERT INTO items (qty) SELECT i FROM n',
+    [n],
+  );
+
+/** Once to set the present segment aside, once to drop it. */
+async function maintain(db: Opened) {
+  await db.maintenance({ budgetMs: 1000 });
+  const { extensions } = await db.maintenance({ budgetMs: 1000 });
+  return extensions['log'] as { pruned: number; horizon: { lsn: number } };
+}
+
+describe('retention', () => {
+  it('keeps what a consumer has not acknowledged, and drops it when it has', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage, { retain: 0 });
+      const cdc = createCDC(db, { from: 'now' });
+      await cdc.drain();
+      const start = db.log.head().lsn;
+      await fill(db, 300);
+      await maintain(db);
+      await fill(db, 300);
+      await maintain(db);
+      expect((await cdc.drain({ limit: 10_000 })).filter(({ op }) => op === 'insert').length).toBe(600);
+      expect(db.log.stats().horizon.lsn).toBeLessThanOrEqual(start + 1);
+      await cdc.ack();
+      const before = db.log.stats().entries;
+      await maintain(db);
+      expect(db.log.stats().entries).toBeLessThan(before / 10);
+      await fill(db, 1);
+      expect((await cdc.drain()).map(({ op }) => op)).toEqual(['insert']);
+    }));
+
+  it('expires a consumer that lags too far where it says so, and starts it over with a snapshot', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage, { retain: 0 });
+      const options = { from: 'snapshot', maxLag: 100, onLag: 'expire' } as const;
+      const cdc = createCDC(db, options);
+      while ((await cdc.drain()).length) await cdc.ack();
+      await fill(db, 150);
+      expect(await cdc.status()).toMatchObject([{ consumer: 'cdc', lagging: true, expired: false }]);
+      await maintain(db);
+      await fill(db, 150);
+      await maintain(db);
+      expect(await cdc.status()).toMatchObject([{ lagging: true, expired: true }]);
+      await expect(cdc.drain()).rejects.toMatchObject({ code: 'CONSUMER_EXPIRED' });
+      await cdc.reset();
+      const rows: unknown[] = [];
+      for (;;) {
+        const batch = await cdc.drain({ limit: 64 });
+        rows.push(...batch.map(({ op, after }) => (op === 'snapshot' ? after!['id'] : op)));
+        await cdc.ack();
+        if (batch.done) break;
+      }
+      expect(rows).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
+    }));
+
+  it('expires every consumer when the log has a new life', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      const cdc = createCDC(db);
+      const batch = await cdc.drain();
+      await db.log.renewEpoch();
+      await expect(cdc.drain()).rejects.toMatchObject({ code: 'CONSUMER_EXPIRED' });
+      await batch.ack();
+      await expect(cdc.drain()).rejects.toMatchObject({ code: 'CONSUMER_EXPIRED' });
+      await cdc.reset({ from: 'start' });
+      expect((await cdc.drain()).epoch).toBe(db.log.head().epoch);
+    }));
+});
+
+describe('stream', () => {
+  it('gives what is there, then what is committed, and ends with its signal', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      const cdc = createCDC(db, { tables: ['items'], ops: ['insert'] });
+      await fill(db, 3);
+      const stop = new AbortController();
+      const seen: unknown[] = [];
+      const reading = (async () => {
+        for await (const batch of cdc.stream({ signal: stop.signal })) {
+          seen.push(...batch.map(({ key }) => key['id']));
+          if (seen.length === 5) stop.abort();
+        }
+      })();
+      await fill(db, 1);
+      await db.transaction(async (tx) => {
+        await tx.run('INSERT INTO items (qty) VALUES (9)');
+      });
+      await reading;
+      expect(seen).toEqual([1, 2, 3, 4, 5]);
+      expect(await createCDC(db, { tables: ['items'], ops: ['insert'] }).drain()).toEqual([]);
+    }));
+
+  it('repeats the batch in which the loop was left', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      const cdc = createCDC(db, { ops: ['insert'] });
+      await fill(db, 3);
+      for await (const batch of cdc.stream()) {
+        expect(batch.length).toBe(3);
+        break;
+      }
+      expect((await cdc.drain()).length).toBe(3);
+    }));
+});
