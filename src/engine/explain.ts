@@ -1,3 +1,4 @@
+import { DosqlError } from '../errors/index.ts';
 import type { Engine } from './engine.ts';
 import type { Plan } from './plan.ts';
 import type { SqlValue } from './values.ts';
@@ -19,6 +20,12 @@ export interface Explanation {
 /** SQLite's plan of a statement, without running it. */
 export function explain(engine: Engine, plan: Plan, values: readonly SqlValue[]): Explanation {
   if (plan.refusal) throw plan.refusal();
+  // EXPLAIN holds for the first of several statements only: the others would run.
+  if (plan.parts) {
+    throw new DosqlError('MULTIPLE_STATEMENTS', 'Only one statement can be explained at a time.', {
+      statement: plan.sql,
+    });
+  }
   let { sql } = plan;
   let bound = values as SqlValue[];
   for (const rewrite of plan.rewrites) {

@@ -82,7 +82,10 @@ describe('statements', () => {
       expect(JSON.stringify(plan)).toContain('SEARCH t USING INTEGER PRIMARY KEY');
       expect(relations).toEqual(['t']);
       expect(sql).toContain('WITH c AS');
+      await db.run('INSERT INTO t VALUES (1, 1)');
       await db.explain('DELETE FROM t');
+      await expect(db.explain('SELECT 1; DELETE FROM t')).rejects.toMatchObject({ code: 'MULTIPLE_STATEMENTS' });
+      expect((await db.query('SELECT count(*) AS n FROM t')).rows).toEqual([{ n: 1 }]);
     }));
 
   it('report events with counts and tables, parameters only when asked for', () =>
