@@ -113,40 +113,41 @@ export class Statements {
 
   #batch(statements: readonly BatchItem[]): RunResult[] {
     return this.scope.engine.transactionSync(() =>
-      statements.map((item) =>
-        typeof item === 'string' ? this.#run(item, undefined) : this.#run(item[0], item[1]),
-      ),
+      statements.map((item) => (typeof item === 'string' ? this.#run(item) : this.#run(item[0], item[1]))),
     );
   }
 
-  #query<T>(sql: string, params: Params | undefined, options?: QueryOptions): QueryResult<T> {
+  #query<T>(sql: string, params?: Params, options?: QueryOptions, run?: true): QueryResult<T> {
     const { engine } = this.scope;
     const plan = engine.plan(sql);
     const values = encodeParams(plan.statement, params);
     const mode = options?.integers ?? this.settings.integers;
-    const rows = this.settings.onQuery ? this.#observed(plan, values, mode) : engine.all(plan, values, mode);
-    return result(engine, plan, rows, options?.rows) as QueryResult<T>;
+    const found = this.settings.onQuery
+      ? this.#observed(plan, values, mode, options?.rows, run)
+      : fetch(engine, plan, values, mode, options?.rows, run);
+    return found as QueryResult<T>;
   }
 
-  #run<T>(sql: string, params: Params | undefined, options?: QueryOptions): RunResult<T> {
-    const { engine } = this.scope;
-    const found = this.#query<T>(sql, params, options) as RunResult<T>;
-    found.changes = 0;
-    found.lastInsertRowid = 0;
-    if (engine.plan(sql).statement.kind === 'write') Object.assign(found, lastChange(engine));
-    return found;
+  #run<T>(sql: string, params?: Params, options?: QueryOptions): RunResult<T> {
+    return this.#query<T>(sql, params, options, true) as RunResult<T>;
   }
 
-  #observed(plan: Plan, values: readonly SqlValue[], mode: IntegerMode): unknown[][] {
-    const { engine } = this.scope;
+  /** The result is complete before `onQuery` hears of it: what that runs itself must not get into it. */
+  #observed(
+    plan: Plan,
+    values: readonly SqlValue[],
+    mode: IntegerMode,
+    shape: QueryOptions['rows'],
+    run: true | undefined,
+  ): QueryResult<unknown> {
     const event: QueryEvent = { sql: plan.sql, ms: 0, rowsRead: 0, rowsWritten: 0, tables: tableNames(plan) };
     if (this.settings.captureParams) event.params = values;
     const start = Date.now();
     try {
-      const rows = engine.all(plan, values, mode);
-      event.rowsRead = engine.rowsRead;
-      event.rowsWritten = engine.rowsWritten;
-      return rows;
+      const found = fetch(this.scope.engine, plan, values, mode, shape, run);
+      event.rowsRead = found.rowsRead;
+      event.rowsWritten = found.rowsWritten;
+      return found;
     } catch (error) {
       event.error = error;
       throw error;
@@ -167,12 +168,16 @@ export function lastChange(engine: Engine): { changes: number; lastInsertRowid: 
   return { changes, lastInsertRowid: BigInt(text) };
 }
 
-function result(
+/** Runs a plan; with `run`, the result also tells what it changed. */
+function fetch(
   engine: Engine,
   plan: Plan,
-  rows: unknown[][],
-  shape: 'object' | 'values' | undefined,
+  values: readonly SqlValue[],
+  mode: IntegerMode,
+  shape: QueryOptions['rows'],
+  run: true | undefined,
 ): QueryResult<unknown> {
+  const rows = engine.all(plan, values, mode);
   const names = engine.names;
   let out: unknown[] = rows;
   if (shape !== 'values') {
@@ -180,12 +185,11 @@ function result(
     out = new Array(rows.length);
     for (let i = 0; i < rows.length; i++) out[i] = make(rows[i] as unknown[]);
   }
-  return {
-    rows: out,
-    columns: names as string[],
-    rowsRead: engine.rowsRead,
-    rowsWritten: engine.rowsWritten,
-  };
+  const { rowsRead, rowsWritten } = engine;
+  const found = { rows: out, columns: names as string[], rowsRead, rowsWritten };
+  if (!run) return found;
+  const change = plan.statement.kind === 'write' ? lastChange(engine) : { changes: 0, lastInsertRowid: 0 };
+  return Object.assign(found, change);
 }
 
 function tableNames(plan: Plan): string[] {

@@ -116,6 +116,20 @@ describe('statements', () => {
       expect(events.at(-1)).toMatchObject({ params: ['seen'] });
     }));
 
+  it('give results that what onQuery runs itself cannot change', () =>
+    inObject(async (storage) => {
+      const log = await DB('log', { storage });
+      await log.run('CREATE TABLE log (id INTEGER PRIMARY KEY, sql TEXT)');
+      await log.run("INSERT INTO log VALUES (100, '')");
+      const db = await DB('t', {
+        storage,
+        onQuery: ({ sql }) => log.runSync('INSERT INTO log (sql) VALUES (?)', [sql]),
+      });
+      await db.run('CREATE TABLE t (a)');
+      expect(await db.run('INSERT INTO t VALUES (1), (2)')).toMatchObject({ changes: 2, lastInsertRowid: 2 });
+      expect(await db.query('SELECT a FROM t')).toMatchObject({ rows: [{ a: 1 }, { a: 2 }], columns: ['a'] });
+    }));
+
   it('maintenance and flush report and resolve', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });
