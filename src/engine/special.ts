@@ -31,7 +31,9 @@ export function runSpecial(
   }
   if (statement.kind !== 'ddl') return run();
   const change = () => engine.changeSchema(statement, run);
-  return engine.schemaHooks.length > 0 ? engine.transactionSync(change) : change();
+  // DROP TABLE of a parent whose keys are deferred would be noticed at the commit, which resets the object.
+  const guarded = engine.schemaHooks.length > 0 || (engine.depth === 0 && engine.deferred());
+  return guarded ? engine.transactionSync(change) : change();
 }
 
 /** `a; b; c` in one transaction: the platform would keep `a` when `b` fails, and bind values to the last one only. */

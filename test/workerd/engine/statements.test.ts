@@ -267,7 +267,9 @@ describe('settings of the connection', () => {
       ).rejects.toEqual(violation);
       await db.batch(['INSERT INTO c VALUES (1)', 'INSERT INTO p VALUES (1)']);
       await scheduler.wait(1);
-      expect((await db.query('SELECT * FROM c')).rows).toEqual([{ p: 1 }]);
+      await expect(db.run('DROP TABLE p')).rejects.toEqual(violation);
+      await scheduler.wait(1);
+      expect((await db.query('SELECT * FROM c JOIN p ON p.id = c.p')).rows).toMatchObject([{ p: 1 }]);
     }));
 
   it('check what defer_foreign_keys put off', () =>
