@@ -1,7 +1,7 @@
 import type { Engine } from './engine.ts';
 import { exactQuery, type IntegerMode, isSuspect, restoreRow, unreadable } from './integers.ts';
 import { factoryFor, type Plan } from './plan.ts';
-import type { Scope } from './scope.ts';
+import { enterSync, type Scope } from './scope.ts';
 import { statementError } from './statement-error.ts';
 import { decodeRows, integerVariant, type SqlValue } from './values.ts';
 
@@ -17,6 +17,8 @@ export function* iterateRows(
   mode: IntegerMode,
   shape: 'object' | 'values' = 'object',
 ): Generator<unknown> {
+  // The first row may be asked for long after iterate(): in somebody else's transaction, or after the end of one's own.
+  enterSync(scope);
   if (!plan.plain || !plan.reads) {
     const rows = engine.all(plan, values, mode);
     const make = factoryFor(plan, engine.names);
@@ -37,7 +39,7 @@ export function* iterateRows(
   let exact: Iterator<unknown[]> | undefined;
   let index = 0;
   for (const row of cursor.raw() as Iterable<unknown[]>) {
-    scope.check();
+    enterSync(scope);
     if (decodeRows([row]) && mode !== 'number' && row.some(isSuspect)) {
       if (!exact) {
         exact = open(exactQuery(bound.sql, names.length)).raw() as Iterator<unknown[]>;

@@ -155,6 +155,22 @@ describe('asynchronous transactions', () => {
       expect(await ids()).toEqual([]);
     }));
 
+  it('are closed to iterators that were made outside, or that outlive them', () =>
+    inObject(async (storage) => {
+      const { db, ids } = await opened(storage);
+      const insert = 'INSERT INTO t (id) VALUES (1) RETURNING id';
+      const outside = [db.iterate(insert), db.iterate('SELECT 1')];
+      let kept: IterableIterator<unknown> | undefined;
+      await db.transaction(async (tx) => {
+        kept = tx.iterate(insert);
+        for (const iterator of outside) {
+          expect(() => iterator.next()).toThrow(expect.objectContaining({ code: 'USE_TRANSACTION_HANDLE' }));
+        }
+      });
+      expect(() => kept!.next()).toThrow(expect.objectContaining({ code: 'TRANSACTION_CLOSED' }));
+      expect(await ids()).toEqual([]);
+    }));
+
   it('fail at their deadline and roll back, also when the callback swallows the error', () =>
     inObject(async (storage) => {
       const { db, ids } = await opened(storage);
