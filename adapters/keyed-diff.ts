@@ -94,7 +94,8 @@ function sameValue(a: unknown, b: unknown): boolean {
 /** One value that is equal where these stored values are. */
 export function keyOf(values: readonly unknown[]): unknown {
   const [only] = values;
-  if (values.length === 1 && (typeof only === 'number' || typeof only === 'string')) return only;
+  if (values.length === 1 && (typeof only === 'number' || (typeof only === 'string' && only[0] !== '[')))
+    return only;
   return JSON.stringify(values.map(keyPart));
 }
 

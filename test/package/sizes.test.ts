@@ -29,6 +29,7 @@ const BUDGETS: Budget[] = [
   { what: 'driver, sync', entries: (entry) => entry === './drizzle/sync', ...driver },
   { what: 'migrator', entries: (entry) => entry === './drizzle/migrator', ...driver, limit: 1 },
   { what: 'adapter, cdc', entries: (entry) => entry === './adapters/cdc', ...adapter },
+  { what: 'adapter, history', entries: (entry) => entry === './adapters/history', ...adapter },
   { what: 'adapter, live', entries: (entry) => entry === './adapters/live', ...adapter },
   {
     what: 'core + wal + cdc',

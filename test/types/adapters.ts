@@ -1,7 +1,8 @@
 import { eq, relations, sql } from 'drizzle-orm';
-import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { alias, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { expectTypeOf } from 'vitest';
 import { type Batch, type Change, changes, outbox } from '../../adapters/cdc.ts';
+import { asOf, type Difference, diff, versions } from '../../adapters/history.ts';
 import { type Diff, live } from '../../adapters/live.ts';
 import { drizzle } from '../../drizzle/index.ts';
 import { drizzle as drizzleSync } from '../../drizzle/sync.ts';
@@ -97,4 +98,42 @@ for await (const { events } of mail.messages(db, { consumer: 'm' })) {
 }
 for await (const { events } of mail.messages(db, { consumer: 'm', topics: ['bye'] })) {
   for (const message of events) expectTypeOf(message.payload).toEqualTypeOf<string>();
+}
+
+// The past has the types of the present.
+const past = asOf(db, new Date());
+expectTypeOf(past.select().from(users)).resolves.toEqualTypeOf<User[]>();
+expectTypeOf(past.query.users.findMany({ with: { posts: true } })).toEqualTypeOf(
+  db.query.users.findMany({ with: { posts: true } }),
+);
+expectTypeOf(asOf(sync, { lsn: 1 }).select().from(users).all()).toEqualTypeOf<User[]>();
+// @ts-expect-error the past is not written
+past.insert(users);
+
+const old = asOf(users, '2026-01-01');
+expectTypeOf(db.select().from(old)).resolves.toEqualTypeOf<User[]>();
+expectTypeOf(db.select({ meta: old.meta }).from(old)).resolves.toEqualTypeOf<Pick<User, 'meta'>[]>();
+// @ts-expect-error nor is a table of the past
+db.insert(old);
+const before = asOf(alias(users, 'before'), { transaction: 7 });
+expectTypeOf(db.select().from(users).leftJoin(before, eq(before.id, users.id))).resolves.toEqualTypeOf<
+  { users: User; before: User | null }[]
+>();
+
+const history = versions(users, 0, new Date());
+type Span = {
+  rowStart: Date | null;
+  rowEnd: Date | null;
+  rowStartLsn: number | null;
+  rowEndLsn: number | null;
+};
+type Version = { [K in keyof (User & Span)]: (User & Span)[K] };
+expectTypeOf(db.select().from(history)).resolves.toEqualTypeOf<Version[]>();
+expectTypeOf(db.select({ at: history.rowStart }).from(history)).resolves.toEqualTypeOf<
+  { at: Date | null }[]
+>();
+
+for (const change of await diff(db, users, 0, { lsn: 2 })) {
+  expectTypeOf(change).toEqualTypeOf<Difference<typeof users>>();
+  if (change.op === 'update') expectTypeOf(change.before).toEqualTypeOf<User>();
 }
