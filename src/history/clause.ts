@@ -49,7 +49,10 @@ export function findClauses(sql: string): Clause[] {
   const point = (): ClausePoint => {
     let kind: ClausePoint['kind'] = 'time';
     const head = word(at);
-    if (/^(TIMESTAMP|DATE|LSN|TRANSACTION)$/.test(head) && t[at + 3] !== Token.LEFT_PAREN) {
+    // date(…) is a function.
+    const prefix =
+      head === 'DATE' ? t[at + 3] !== Token.LEFT_PAREN : /^(TIMESTAMP|LSN|TRANSACTION)$/.test(head);
+    if (prefix) {
       if (head === 'LSN' || head === 'TRANSACTION') kind = head.toLowerCase() as ClausePoint['kind'];
       at += 3;
     }

@@ -9,11 +9,12 @@ export const SCHEMA = [
   'CREATE TABLE loose (x, y REAL, z BLOB)',
   'CREATE TABLE links (id INTEGER PRIMARY KEY, item INTEGER REFERENCES items ON DELETE CASCADE ON UPDATE CASCADE, tag TEXT REFERENCES tags (name) ON DELETE SET NULL ON UPDATE CASCADE)',
   'CREATE TABLE nodes (id INTEGER PRIMARY KEY, rowid TEXT, parent INTEGER REFERENCES nodes ON DELETE CASCADE, updated INTEGER DEFAULT 0)',
+  'CREATE TABLE strict (id INTEGER PRIMARY KEY AUTOINCREMENT, any ANY, r REAL, b BLOB, s TEXT AS (any || r) STORED) STRICT',
   'CREATE TRIGGER nodes_updated AFTER UPDATE OF rowid ON nodes BEGIN UPDATE nodes SET updated = updated + 1 WHERE id = NEW.id; END',
   'CREATE TRIGGER items_first AFTER INSERT ON items WHEN NEW.n IS NULL BEGIN UPDATE items SET n = 0 WHERE id = NEW.id; END',
 ];
 
-export const TABLES = ['items', 'tags', 'pairs', 'loose', 'links', 'nodes'];
+export const TABLES = ['items', 'tags', 'pairs', 'loose', 'links', 'nodes', 'strict'];
 
 const VALUES = [
   'NULL',
@@ -41,7 +42,7 @@ export function randomStatement(r: Random): string {
   const name = () => r.pick(["'a'", "'A'", "'b'", "'B'", "'c'", 'NULL']);
   const sku = () => r.pick(["'s1'", "'s2'", "'s3'", "'S1'", 'NULL', 'NULL']);
   const or = () => r.pick(['', '', ' OR REPLACE', ' OR IGNORE']);
-  switch (r.int(28)) {
+  switch (r.int(32)) {
     case 0:
     case 1:
     case 2:
@@ -91,6 +92,13 @@ export function randomStatement(r: Random): string {
       return `UPDATE nodes SET rowid = ${v()} WHERE id < ${id()}`;
     case 26:
       return `DELETE FROM nodes WHERE id = ${id()}`;
+    case 27:
+    case 28:
+      return `INSERT${or()} INTO strict (id, any, r) VALUES (${r.pick(['NULL', `${id()}`])}, ${v()}, ${r.pick(['1', '0.5', 'NULL'])})`;
+    case 29:
+      return `UPDATE strict SET any = ${v()}, b = ${r.pick(["x'01'", 'NULL'])} WHERE id % 2 = ${r.int(2)}`;
+    case 30:
+      return `DELETE FROM strict WHERE id = ${id()}`;
     default:
       return `REPLACE INTO tags VALUES (${name()}, ${v()})`;
   }

@@ -1,15 +1,17 @@
+import { evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { timeTravel } from '../../../src/history/index.ts';
 import { DB } from '../../../src/index.ts';
 import { type ChangeEvent, changeLog } from '../../../src/wal/index.ts';
-import { inObject } from '../object.ts';
+import { freshStub, inObject } from '../object.ts';
 import { randomSchemaChange, randomStatement, rowsOf, SCHEMA, TABLES } from './history.ts';
 import { Random } from './random.ts';
 
 /** Set by vitest.workerd.config.ts. */
 declare const DOSQL_RUNS: number;
 const RUNS = 6 * DOSQL_RUNS;
-const STEPS = 60;
+/** In each of two halves. */
+const STEPS = 30;
 
 interface Snapshot {
   lsn: number;
@@ -53,7 +55,7 @@ function compared(db: Db, table: string, { columns, rows }: Snapshot): { columns
 const flat = (rows: readonly string[][]) => rows.map((row) => row.join('|')).sort();
 
 /** Runs a random history; the state after every transaction is noted beside its LSN. */
-async function play(db: Db, r: Random, ddl: boolean): Promise<Snapshot[]> {
+async function play(db: Db, r: Random, ddl: boolean, seen: Snapshot[]): Promise<void> {
   const attempt = (run: () => unknown) => {
     try {
       run();
@@ -62,11 +64,13 @@ async function play(db: Db, r: Random, ddl: boolean): Promise<Snapshot[]> {
       expect(`${(error as { code: string }).code} ${error}`).toMatch(/VIOLATION|DATATYPE|integer overflow/);
     }
   };
-  const seen = [snapshot(db)];
+  const before = snapshot(db);
+  if (seen.length > 0) expect(before).toEqual(seen.at(-1));
+  else seen.push(before);
   for (let step = 0; step < STEPS; step++) {
     const undo = new Error('undo');
     if (ddl && r.once(12)) {
-      const statements = randomSchemaChange(r, step);
+      const statements = randomSchemaChange(r, r.int(1_000_000));
       const fails = r.once(4);
       try {
         db.transactionSync((tx) => {
@@ -87,6 +91,17 @@ async function play(db: Db, r: Random, ddl: boolean): Promise<Snapshot[]> {
       } catch (error) {
         if (error !== undo) throw error;
       }
+    } else if (r.once(8)) {
+      const fails = r.once(3);
+      const work = db.transaction(async (tx) => {
+        for (let i = 0; i < 3; i++) {
+          const statement = randomStatement(r);
+          await tx.transaction((inner) => inner.run(statement)).catch(() => {});
+        }
+        if (fails) throw undo;
+      });
+      if (fails) await expect(work).rejects.toBe(undo);
+      else await work;
     } else if (r.once(20)) {
       await db.log.rotate();
     } else attempt(() => db.runSync(randomStatement(r)));
@@ -95,7 +110,6 @@ async function play(db: Db, r: Random, ddl: boolean): Promise<Snapshot[]> {
     if (last.lsn === now.lsn) expect(now.rows).toEqual(last.rows);
     else seen.push(now);
   }
-  return seen;
 }
 
 function checkPast(db: Db, seen: readonly Snapshot[], label: string): void {
@@ -199,17 +213,26 @@ describe('random histories', () => {
   for (let run = 0; run < RUNS; run++) {
     const seed = 1000 + run;
     const ddl = run % 3 === 2;
-    it(`seed ${seed}: every past state, version, difference and event fits a model`, () =>
-      inObject(async (storage) => {
-        const r = new Random(seed);
+    it(`seed ${seed}: every past state, version, difference and event fits a model`, async () => {
+      const r = new Random(seed);
+      const label = `seed ${seed}`;
+      const seen: Snapshot[] = [];
+      const stub = freshStub();
+      await inObject(async (storage) => {
         const db = await open(storage, run % 2 === 1);
         for (const statement of SCHEMA) await db.run(statement);
-        const seen = await play(db, r, ddl);
-        const label = `seed ${seed}`;
+        await play(db, r, ddl, seen);
+      }, stub);
+      // The second half with nothing in memory of the first one.
+      await evictDurableObject(stub);
+      await inObject(async (storage) => {
+        const db = await open(storage, run % 2 === 1);
+        await play(db, r, ddl, seen);
         checkPast(db, seen, label);
         checkVersions(db, seen, label);
         await checkDiff(db, r, seen, label);
         await checkReplica(db, r, seen[0]!.lsn, label);
-      }));
+      }, stub);
+    });
   }
 });
