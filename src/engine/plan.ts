@@ -6,8 +6,9 @@ import type { Statement } from '../sql/types.ts';
 import type { Rewrite } from './extension.ts';
 import { type RowFactory, rowFactory } from './rows.ts';
 
-/** Signs that RETURNING may give more than the bound values: upserts, sub-selects, long literals, arithmetic. */
-const STORED_OR_COMPUTED = /\b(conflict|replace|select)\b|\d{16}|[*+-]\s*[\d(]|<</i;
+/** Signs that RETURNING may give more than the bound values: upserts, sub-selects, calls, large literals, operators. */
+const STORED_OR_COMPUTED =
+  /\b(conflict|replace|select)\b|\bvalues\b.*\w\s*\(|\d{16}|\b0x|\de\+?\d|[*+-]\s*[\d(]|<<|\|\|/is;
 
 /** What the engine decided about one SQL text. Cached; `plain` ones go straight to `sql.exec`. */
 export interface Plan {

@@ -1,4 +1,6 @@
 import { isDosqlError } from '../errors/index.ts';
+import { isName, Token } from '../sql/token.ts';
+import { tokenize } from '../sql/tokenizer.ts';
 import type { Engine } from './engine.ts';
 import { exactReturning, type IntegerMode, isSuspect, restoreIntegers, unreadable } from './integers.ts';
 import type { Plan } from './plan.ts';
@@ -73,18 +75,31 @@ function undoable(engine: Engine, plan: Plan, values: readonly SqlValue[], mode:
   });
 }
 
-/** An alias or an expression in RETURNING is no column that could be read a second time. */
+/** An alias or an expression in RETURNING is no column that could be read a second time, whatever its name is. */
 function withExact(
   engine: Engine,
   plan: Plan,
   values: readonly SqlValue[],
   names: readonly string[],
 ): unknown[][] {
+  if (!returnsColumns(plan.sql)) throw unreadable(names, plan.sql);
   try {
     return engine.exec(exactReturning(plan.sql, names), plan, values);
   } catch (error) {
     throw isDosqlError(error, 'NO_SUCH_COLUMN') ? unreadable(names, plan.sql) : error;
   }
+}
+
+/** RETURNING lists nothing but columns, or `*`. */
+function returnsColumns(sql: string): boolean {
+  const t = tokenize(sql);
+  let i = t.length - 3;
+  while (t[i] === Token.SEMICOLON) i -= 3;
+  for (; isName(t[i]!) || t[i] === Token.STAR; i -= 6) {
+    while (t[i - 3] === Token.DOT) i -= 6;
+    if (t[i - 3] !== Token.COMMA) return t[i - 3] === Token.RETURNING;
+  }
+  return false;
 }
 
 function isSafeInput(value: SqlValue): boolean {

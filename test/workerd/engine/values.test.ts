@@ -126,6 +126,25 @@ describe('values', () => {
         code: 'INTEGER_OUT_OF_RANGE',
       });
       expect((await db.query('SELECT id FROM v')).rows).toEqual([{ id: 1 }]);
+      for (const computed of ['abs(-9223372036854775807)', '0x7fffffffffffffff']) {
+        await expect(db.run(`INSERT INTO v VALUES (5, ${computed}) RETURNING x`)).rejects.toMatchObject({
+          code: 'INTEGER_OUT_OF_RANGE',
+        });
+      }
+      expect((await db.query('SELECT id FROM v')).rows).toEqual([{ id: 1 }]);
+    }));
+
+  it('does not take an alias in RETURNING for the column of that name', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage, integers: 'bigint' });
+      await db.run('CREATE TABLE v (a INTEGER, b INTEGER)');
+      const insert = 'INSERT INTO v VALUES (9007199254740993, 9007199254740992) RETURNING';
+      const columns = await db.query(`${insert} v.a, "b";`, [], { rows: 'values' });
+      expect(columns.rows).toEqual([[9007199254740993n, 9007199254740992n]]);
+      for (const list of ['a AS b, b AS a', 'a b', 'b + 1 AS b', 'a, (b) AS b']) {
+        await expect(db.query(`${insert} ${list}`)).rejects.toMatchObject({ code: 'INTEGER_OUT_OF_RANGE' });
+      }
+      expect((await db.query('SELECT count(*) AS n FROM v')).rows).toEqual([{ n: 1 }]);
     }));
 
   it('never loses a column in values-shaped rows; in objects the later name wins', () =>
