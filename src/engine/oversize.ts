@@ -1,5 +1,7 @@
 import { limitExceeded } from '../errors/index.ts';
 import { adapt, MAX_COMPOUND_TERMS } from '../sql/adapt.ts';
+import { analyze } from '../sql/analyze.ts';
+import type { Statement } from '../sql/types.ts';
 import { drain } from './cursor.ts';
 import type { Engine } from './engine.ts';
 import type { IntegerMode } from './integers.ts';
@@ -7,7 +9,7 @@ import type { Plan } from './plan.ts';
 import { checkForeignKeys } from './pragmas.ts';
 import { statementError } from './statement-error.ts';
 import { decodeRows, type SqlValue } from './values.ts';
-import { commitWrite } from './write.ts';
+import { commitWrite, runWrite } from './write.ts';
 
 /** Runs a statement that is too large for one `sql.exec`: split or re-expressed so that it means the same. @throws LIMIT_EXCEEDED */
 export function runOversize(
@@ -30,6 +32,10 @@ export function runOversize(
   }
   const { runs, columns, deferForeignKeys } = adapted;
   const one = (run: (typeof runs)[number]): unknown[][] => {
+    if (statement.returning) {
+      const part = { ...plan, sql: run.sql, statement: analyze(run.sql) };
+      return runWrite(engine, part, run.values, mode);
+    }
     const rows = engine.exec(run.sql, plan, run.values);
     if (decodeRows(rows) && mode !== 'number') engine.restore(run.sql, plan, run.values, rows, mode);
     return rows;
@@ -44,7 +50,8 @@ export function runOversize(
     return rows;
   }
   const [first] = runs;
-  if (runs.length === 1 && first) return commitWrite(engine, plan, () => one(first));
+  if (runs.length === 1 && first)
+    return statement.returning ? one(first) : commitWrite(engine, plan, () => one(first));
   const all = () => {
     const total = new ChunkTotals(engine);
     const rows: unknown[][] = [];
@@ -56,8 +63,7 @@ export function runOversize(
     total.done();
     return rows;
   };
-  const target = deferForeignKeys ? statement.tables.find((table) => table.role === 'write') : undefined;
-  return target ? inOneStatement(engine, target.name, all) : engine.transactionSync(all);
+  return deferForeignKeys ? inOneStatement(engine, statement, all) : engine.transactionSync(all);
 }
 
 /** Nested terms compare by the collation of another column than before, which matters once any is not BINARY. */
@@ -70,13 +76,21 @@ function declaresCollation(engine: Engine): boolean {
  * Runs the parts of one large INSERT as one statement: in one transaction, with foreign keys from the table to itself
  * checked at the end, as SQLite does for rows of a single statement.
  */
-export function inOneStatement<T>(engine: Engine, table: string, work: () => T): T {
+export function inOneStatement<T>(engine: Engine, { sql, replace, tables }: Statement, work: () => T): T {
   return engine.transactionSync(() => {
-    const own = 'SELECT 1 FROM pragma_foreign_key_list(?1) WHERE "table" = ?1 COLLATE NOCASE';
-    if (drain(engine.sql.exec(own, table)).length === 0) return work();
+    const table = tables.find(({ role }) => role === 'write')?.name ?? '';
+    const found = (query: string) => drain(engine.sql.exec(query, table)).length > 0;
+    if (!found('SELECT 1 FROM pragma_foreign_key_list(?1) WHERE "table"=?1 COLLATE NOCASE')) return work();
     engine.sql.exec('PRAGMA defer_foreign_keys=ON');
     const result = work();
-    checkForeignKeys(engine, table);
+    // Rows that others refer to may be gone, and triggers may have written anywhere; turning the pragma off forgives it.
+    const anywhere =
+      replace ||
+      /\bconflict\b/i.test(sql) ||
+      found(
+        "SELECT 1 FROM sqlite_master WHERE tbl_name=? COLLATE NOCASE AND (type='trigger' OR sql LIKE '%conflict%')",
+      );
+    checkForeignKeys(engine, anywhere ? undefined : table);
     if (!engine.pragmas.deferForeignKeys) engine.sql.exec('PRAGMA defer_foreign_keys=OFF');
     return result;
   });

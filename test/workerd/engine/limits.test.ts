@@ -64,6 +64,48 @@ describe('statements beyond the platform limits', () => {
       });
     }));
 
+  it('do not orphan rows of other tables by a large insert into a table that refers to itself', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.batch([
+        'CREATE TABLE t (id INTEGER PRIMARY KEY, u UNIQUE, next INTEGER REFERENCES t)',
+        'CREATE TABLE c (t INTEGER REFERENCES t)',
+        'INSERT INTO t VALUES (1, 0, NULL)',
+        'INSERT INTO c VALUES (1)',
+      ]);
+      const rows = range(100).map((i) => `(?, ?, ${1000 + ((i + 1) % 100)})`);
+      const values = range(100).flatMap((i) => [1000 + i, i]);
+      const violation = { code: 'FOREIGN_KEY_VIOLATION', table: 'c' };
+      await expect(db.run(`REPLACE INTO t VALUES ${rows}`, values)).rejects.toMatchObject(violation);
+      const upsert = `INSERT INTO t VALUES ${rows} ON CONFLICT (u) DO UPDATE SET id = excluded.id`;
+      await expect(db.run(upsert, values)).rejects.toMatchObject(violation);
+      await db.run('CREATE TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO c VALUES (-1); END');
+      await db.run('UPDATE t SET u = -1');
+      await expect(db.run(`INSERT INTO t VALUES ${rows}`, values)).rejects.toMatchObject(violation);
+      expect((await db.query('SELECT id, u, t FROM t, c')).rows).toEqual([{ id: 1, u: -1, t: 1 }]);
+    }));
+
+  it('return exact integers, and keep nothing where they cannot be given', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER)');
+      const big = 9007199254740993n;
+      const bigint = { integers: 'bigint' } as const;
+      const insert = `INSERT INTO t VALUES ${range(100).map(() => '(?, ?)')} RETURNING a`;
+      const values = range(100).flatMap((i) => [i, big]);
+      const list = range(150).map(() => '?');
+      const update = `UPDATE t SET a = a + 1 WHERE id IN (${list}) RETURNING a`;
+      await expect(db.run(insert, values)).rejects.toMatchObject({ code: 'INTEGER_OUT_OF_RANGE' });
+      expect(await db.run(insert, values, bigint)).toMatchObject({
+        rows: range(100).map(() => ({ a: big })),
+        changes: 100,
+      });
+      await expect(db.run(update, range(150))).rejects.toMatchObject({ code: 'INTEGER_OUT_OF_RANGE' });
+      expect((await db.run(update, range(150), bigint)).rows).toEqual(
+        range(100).map(() => ({ a: big + 1n })),
+      );
+    }));
+
   it('look for 5,000 values in a list: numbers, text, bigint, doubles and BLOBs', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });
