@@ -54,7 +54,6 @@ export class CDC {
   readonly #feeds = new Map<string, Promise<Feed>>();
   #db: CdcDatabase | undefined;
   #drained: Batch | undefined;
-  #flushing: Promise<unknown> = Promise.resolve();
 
   /** @internal */
   constructor(source: CdcSource, options: CdcOptions) {
@@ -133,9 +132,12 @@ export class CDC {
    * when all had their turn. Safe to be called at any time, also at once: an alarm is the usual place.
    * @throws SINK_FAILED, SINK_CONFLICT, CONSUMER_EXPIRED
    */
-  flush({ budgetMs = Infinity }: { budgetMs?: number } = {}): Promise<SinkReport[]> {
-    const run = this.#flushing.then(() => this.#flush(Date.now() + budgetMs));
-    this.#flushing = run.catch(() => {});
+  async flush({ budgetMs = Infinity }: { budgetMs?: number } = {}): Promise<SinkReport[]> {
+    const until = Date.now() + budgetMs;
+    const slot = slotOf(await this.#open(), this.#consumer);
+    // One after the other, also of several CDCs with this consumer: two would announce different ranges.
+    const run = slot.running.then(() => this.#flush(until));
+    slot.running = run.catch(() => {});
     return run;
   }
 
@@ -199,11 +201,37 @@ export class CDC {
 
   /** Keeps the database, and lets its `flush()` include the sinks. */
   #use(db: CdcDatabase): CdcDatabase {
-    if (!this.#db && this.sinks.length)
-      Engine.of(db.storage).flushHooks.push(async () => void (await this.flush()));
+    if (!this.#db && this.sinks.length) slotOf(db, this.#consumer).flush = () => this.flush();
     this.#db ??= db;
     return this.#db;
   }
+}
+
+/** What the CDCs of one consumer in one object share. */
+interface Slot {
+  flush?: () => Promise<unknown>;
+  running: Promise<unknown>;
+}
+
+const SLOTS = new WeakMap<Engine, Map<string, Slot>>();
+
+function slotOf({ storage }: CdcDatabase, consumer: string): Slot {
+  const engine = Engine.of(storage);
+  let slots = SLOTS.get(engine);
+  if (!slots) {
+    const all = new Map<string, Slot>();
+    engine.flushHooks.push(async () => {
+      for (const { flush } of all.values()) await flush?.();
+    });
+    SLOTS.set(engine, all);
+    slots = all;
+  }
+  let slot = slots.get(consumer);
+  if (!slot) {
+    slot = { running: Promise.resolve() };
+    slots.set(consumer, slot);
+  }
+  return slot;
 }
 
 /** A name for this database that no other one has, also a copy with the same name elsewhere. */

@@ -80,9 +80,11 @@ export class Feed {
 
   /** The next batch; the same one when it was announced by {@link intend}. @throws CONSUMER_EXPIRED */
   async next({ limit = 1000, maxBytes = 1 << 22 }: DrainOptions = {}): Promise<Batch> {
-    const { intent } = await this.consumer.position();
+    const { store } = this;
+    const { epoch, acked, intent } = await this.consumer.position();
     const progress = await this.turn(() => this.snapshot.load());
-    if (progress) {
+    // Otherwise it has expired, as drain will say.
+    if (progress && epoch === store.epoch && acked >= store.horizon - 1) {
       const { mean } = this.#reader;
       const guess = Math.max(1, Math.min(limit, mean ? maxBytes / mean : FIRST_LOOK) | 0);
       const { lsn, limit: announced = guess } = progress;
@@ -120,7 +122,13 @@ export class Feed {
     const kept = events.filter(
       (event) => (!ops || event.op === 'snapshot' || ops.includes(event.op)) && (!where || where(event)),
     );
-    const all: BatchInfo = { ...info, epoch: this.store.epoch, toJSON: () => kept.map(plainEvent) };
+    const { epoch } = this.store;
+    const all: BatchInfo = {
+      ...{ ...info, epoch },
+      // A batch of the log's former life says nothing about this one.
+      ack: async () => void (epoch === this.store.epoch && (await info.ack())),
+      toJSON: () => kept.map(plainEvent),
+    };
     // Not enumerable: the batch compares, prints and is sent by RPC as the list that it is.
     for (const [key, value] of Object.entries(all)) Object.defineProperty(kept, key, { value });
     return kept as readonly CdcEvent[] as Batch;

@@ -8,6 +8,7 @@ export interface Env {
   OBJECTS: DurableObjectNamespace<TestObject>;
   OLD_OBJECTS: DurableObjectNamespace<KvObject>;
   BUCKET: R2Bucket;
+  QUEUE: Queue;
   TAILS: DurableObjectNamespace<TailObject>;
 }
 

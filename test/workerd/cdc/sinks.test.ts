@@ -1,3 +1,4 @@
+import { env } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import {
   type CdcEvent,
@@ -100,6 +101,11 @@ describe('queueSink', () => {
     const sent = batches.flatMap((text) => JSON.parse(text) as { body: Seen & { writer: string } }[]);
     expect(sent.length).toBe(270);
     expect(sent[0]!.body).toMatchObject({ writer: 'w', database: 'd', id: 'e.0', after: { id: 0 } });
+  });
+
+  it('makes batches that a queue takes', async () => {
+    const sink = queueSink(env.QUEUE);
+    await sink.deliver(delivery([...events(201, 20), ...events(5, 126_000)]));
   });
 
   it('names the event that no message can hold, or sends what it is given instead', async () => {

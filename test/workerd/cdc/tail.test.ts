@@ -170,6 +170,18 @@ describe('liveTail', () => {
     expect(client.messages[1]).toMatchObject({ type: 'resync', reason: 'gone' });
   });
 
+  it('tells a client to resync behind an event that no message can hold', async () => {
+    const stub = fresh();
+    const client = await Client.connect(stub);
+    await stub.write(insert, 'INSERT INTO items (sku) VALUES (hex(zeroblob(600000)))', insert);
+    await client.until(() => client.messages.at(-1)!.type === 'resync');
+    expect(client.messages.at(-1)).toMatchObject({ reason: 'too large' });
+    client.say({ type: 'subscribe', since: client.at });
+    const { lsn } = await stub.write(insert);
+    await client.upTo(lsn);
+    expect(client.lsns).toEqual([lsn - 3, lsn - 1, lsn]);
+  });
+
   it('filters by table and operation, also when a client subscribes anew', async () => {
     const stub = fresh();
     await stub.write('CREATE TABLE other (id INTEGER PRIMARY KEY)');
