@@ -31,7 +31,7 @@ export interface DatabaseOptions<E extends readonly Extension[] = readonly Exten
   captureParams?: boolean;
 }
 
-const INSTALLED = new WeakMap<Engine, Map<string, Promise<object>>>();
+const INSTALLED = new WeakMap<Engine, Map<string, Promise<unknown>>>();
 
 /**
  * Opens the database of a Durable Object: checks that it has SQL, applies pending migrations, installs extensions.
@@ -42,16 +42,21 @@ export async function DB<const E extends readonly Extension[] = []>(
   name: string,
   options: DatabaseOptions<E>,
 ): Promise<Database & Apis<E>> {
-  const tiers: StorageTiers =
-    'hot' in options.storage ? options.storage : { hot: options.storage as DurableObjectStorage };
+  const storage = Object(options?.storage);
+  const tiers: StorageTiers = 'hot' in storage ? storage : { hot: storage };
   if (typeof tiers.hot?.transactionSync !== 'function') {
     throw new DosqlError('INVALID_ARGUMENT', 'DB(name, { storage }) needs ctx.storage of a Durable Object.');
   }
   const engine = Engine.of(tiers.hot);
   await loadContext();
   const { integers = 'throw', onQuery, captureParams, ctx, migrations } = options;
+  const preparing = (options.extensions ?? []).filter(({ prepare }) => prepare);
+  if (!migrations || preparing.length > 0) probe(engine);
+  for (const extension of preparing)
+    await once(engine, `${extension.name} `, () =>
+      extension.prepare?.(hostFor(engine, tiers, extension.name)),
+    );
   if (migrations) await migrateOnce(engine, migrations, { ctx });
-  else probe(engine);
   const settings = { integers, onQuery, captureParams };
   const db = new Database(
     name,
@@ -61,7 +66,9 @@ export async function DB<const E extends readonly Extension[] = []>(
     migrations,
   );
   for (const extension of options.extensions ?? []) {
-    const api = await install(engine, tiers, extension);
+    const api = await once(engine, extension.name, () =>
+      extension.install(hostFor(engine, tiers, extension.name)),
+    );
     Object.defineProperties(db, Object.getOwnPropertyDescriptors(api));
   }
   return db as Database & Apis<E>;
@@ -76,20 +83,20 @@ function probe(engine: Engine): void {
   }
 }
 
-function install(engine: Engine, tiers: StorageTiers, extension: Extension): Promise<object> {
-  let installed = INSTALLED.get(engine);
-  if (!installed) {
-    installed = new Map();
-    INSTALLED.set(engine, installed);
+/** Runs the work of an extension once per storage. What failed is tried again by the next DB(). */
+function once<T>(engine: Engine, key: string, work: () => T | Promise<T>): Promise<T> {
+  let done = INSTALLED.get(engine);
+  if (!done) {
+    done = new Map();
+    INSTALLED.set(engine, done);
   }
-  let api = installed.get(extension.name);
-  if (!api) {
-    api = (async () => extension.install(hostFor(engine, tiers, extension.name)))();
-    installed.set(extension.name, api);
-    // A failed installation is tried again by the next DB().
-    api.catch(() => installed.delete(extension.name));
+  let result = done.get(key) as Promise<T> | undefined;
+  if (!result) {
+    result = (async () => work())();
+    done.set(key, result);
+    result.catch(() => done.delete(key));
   }
-  return api;
+  return result;
 }
 
 function hostFor(engine: Engine, tiers: StorageTiers, name: string): EngineHost {

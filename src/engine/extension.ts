@@ -51,6 +51,8 @@ export interface EngineHost {
 /** A feature that is imported and passed in; the engine knows only this. */
 export interface Extension<Api extends object = object> {
   readonly name: string;
+  /** Runs once per storage, before migrations: for what has to see them. */
+  prepare?(host: EngineHost): void | Promise<void>;
   /** Runs once per storage, after migrations, before the first statement. Returns the methods it adds to Database. */
   install(host: EngineHost): Api | Promise<Api>;
 }

@@ -1,3 +1,5 @@
+import { drain } from '../engine/cursor.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { Duration, EngineHost, Extension, Rewrite } from '../engine/extension.ts';
 import { enter, RootScope } from '../engine/scope.ts';
 import { DosqlError } from '../errors/index.ts';
@@ -53,30 +55,41 @@ const SEGMENT_ENTRIES = 100;
 export function changeLog(options: ChangeLogOptions): Extension<ChangeLogApi> {
   return {
     name: 'log',
+    async prepare(host) {
+      // Migrations must not pass by a log that is there; a new one begins behind them.
+      const [known] = drain(host.engine.sql.exec("SELECT 1 FROM sqlite_master WHERE name='_dosql_meta'"));
+      if (known) await begin(host, options);
+    },
     async install(host) {
-      const store = new LogStore(host.engine);
-      const follower = new SchemaFollower(store, choiceOf(options, host));
-      await enter(new RootScope(host.engine), () =>
-        host.engine.transactionSync(() => start(store, follower, options)),
-      );
-      host.internalTables(LOG_TABLES);
-      host.onPlan((statement) => replaceRewrite(store, statement, options));
-      host.onSchemaChange({
-        before: (statement) => follower.before(statement),
-        after: () => {
-          follower.after();
-          host.engine.clearPlans();
-        },
-      });
-      host.onTransactionEnd((single) => store.ended(single));
-      host.onRollback((outermost) => store.rolledBack(outermost));
-      const retain = options.retain === undefined ? undefined : durationMs(options.retain);
-      host.onMaintenance(() =>
-        retain === undefined ? undefined : enter(new RootScope(host.engine), () => maintain(store, retain)),
-      );
-      return { log: new ChangeLog(store) };
+      return { log: new ChangeLog(STARTED.get(host.engine) ?? (await begin(host, options))) };
     },
   };
+}
+
+const STARTED = new WeakMap<Engine, LogStore>();
+
+/** Brings the log in line with the schema and listens from then on. */
+async function begin(host: EngineHost, options: ChangeLogOptions): Promise<LogStore> {
+  const { engine } = host;
+  const store = new LogStore(engine);
+  const follower = new SchemaFollower(store, choiceOf(options, host));
+  const turn = <T>(work: () => T) => enter(new RootScope(engine), work);
+  await turn(() => engine.transactionSync(() => start(store, follower, options)));
+  host.internalTables(LOG_TABLES);
+  host.onPlan((statement) => replaceRewrite(store, statement, options));
+  host.onSchemaChange({
+    before: (statement) => follower.before(statement),
+    after: () => {
+      follower.after();
+      engine.clearPlans();
+    },
+  });
+  host.onTransactionEnd((single) => store.ended(single));
+  host.onRollback((outermost) => store.rolledBack(outermost));
+  const retain = options.retain === undefined ? undefined : durationMs(options.retain);
+  host.onMaintenance(() => (retain === undefined ? undefined : turn(() => maintain(store, retain))));
+  STARTED.set(engine, store);
+  return store;
 }
 
 function choiceOf(

@@ -220,6 +220,45 @@ PRAGMA foreign_keys=ON;`,
       ]);
     }));
 
+  it('of migrations that a new version brings along are followed, too', async () => {
+    const stub = freshStub();
+    const run = (migrations: { id: string; sql: string }[], work: (db: Logged) => Promise<void>) =>
+      inObject(async (storage, ctx) => {
+        await work(await DB('t', { storage, ctx, migrations, extensions: [changeLog({ tables: '*' })] }));
+      }, stub);
+    const migrations = [
+      {
+        id: '1',
+        sql: "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT); INSERT INTO t VALUES (1, 'a', 'b'), (2, 'a', 'b'); CREATE TABLE k (name TEXT PRIMARY KEY); INSERT INTO k VALUES ('x'), ('y')",
+      },
+    ];
+    let lsn = 0;
+    await run(migrations, async (db) => {
+      // History begins behind the migrations that were there before the log.
+      lsn = db.log.head().lsn;
+      expect(await changesAfter(db, 0)).toEqual([]);
+    });
+    await evictDurableObject(stub);
+    migrations.push({
+      id: '2',
+      sql: `ALTER TABLE t DROP COLUMN b; UPDATE t SET a = 'c' WHERE id = 2; CREATE TABLE __new_k (name TEXT PRIMARY KEY, n INTEGER DEFAULT 1);
+        INSERT INTO __new_k (name) SELECT name FROM k WHERE name <> 'x'; DROP TABLE k; ALTER TABLE __new_k RENAME TO k`,
+    });
+    await run(migrations, async (db) => {
+      expect(await changesAfter(db, lsn)).toEqual([
+        'update t: 2 a → 2 c',
+        // Its rows have new rowids, by which the log knows them.
+        'update k: x 1 → y 1',
+        'delete k: y 1 → -',
+      ]);
+      expect((await db.log.snapshot('k', { lsn })).rows).toEqual([
+        { name: 'x', n: 1 },
+        { name: 'y', n: 1 },
+      ]);
+      expect((await db.log.read({ after: lsn })).events.every(({ tx }) => tx.total > 1)).toBe(true);
+    });
+  });
+
   it('that drop a table log the loss of its rows', () =>
     inObject(async (storage) => {
       const db = await open(storage);
