@@ -6,13 +6,13 @@ import { enter, enterSync, type Scope } from '../src/engine/scope.ts';
 import { foldName } from '../src/sql/identifier.ts';
 import { ChangeLog, trackedTable } from '../src/wal/api.ts';
 import { storeOf } from '../src/wal/store.ts';
-import { type Batch, batches, type ConsumeOptions } from './batches.ts';
-import { type Change, decodeChanges } from './change.ts';
+import { type Batch, batches, type ConsumeOptions, type StartOptions } from './batches.ts';
+import { type Change, decodeChanges, type Present } from './change.ts';
 import { type AnyDatabase, type DatabaseOf, openSession, rootSessionOf, sessionOf } from './session.ts';
 import { TableRows } from './table-rows.ts';
 
-export type { Batch, ConsumeOptions } from './batches.ts';
-export type { Change } from './change.ts';
+export type { Batch, ConsumeOptions, StartOptions } from './batches.ts';
+export type { Change, Present } from './change.ts';
 
 /**
  * The committed changes of tables, in the order of the log, for a durable consumer: at least once, whole transactions
@@ -24,14 +24,25 @@ export function changes<T extends SQLiteTable>(
   db: AnyDatabase,
   tables: T | readonly T[],
   options: ConsumeOptions,
-): AsyncGenerator<Batch<Change<T>>, void, undefined> {
+): AsyncGenerator<Batch<Change<T>>, void, undefined>;
+/** The same, but a consumer that is new gets every present row first (op `snapshot`): no gap, no duplicate, no lock. */
+export function changes<T extends SQLiteTable>(
+  db: AnyDatabase,
+  tables: T | readonly T[],
+  options: StartOptions,
+): AsyncGenerator<Batch<Change<T> | Present<T>>, void, undefined>;
+export function changes(
+  db: AnyDatabase,
+  tables: SQLiteTable | readonly SQLiteTable[],
+  options: StartOptions,
+): AsyncGenerator<Batch<Change<SQLiteTable> | Present<SQLiteTable>>, void, undefined> {
   const session = rootSessionOf(db);
   const list = (Array.isArray(tables) ? tables : [tables]) as SQLiteTable[];
   const names = list.map((table) => getTableName(table));
   return batches(session, names, options, (store) => {
     for (const name of names) trackedTable(store, name);
     const rows = new Map(list.map((table) => [foldName(getTableName(table)), new TableRows(table, session)]));
-    return (events) => decodeChanges(events, rows) as unknown as Change<T>[];
+    return (events) => decodeChanges(events, rows);
   });
 }
 

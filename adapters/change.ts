@@ -1,7 +1,7 @@
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
+import type { CdcEvent } from '../src/cdc/event.ts';
 import type { Row } from '../src/engine/values.ts';
 import { foldName } from '../src/sql/identifier.ts';
-import type { ChangeEvent } from '../src/wal/event.ts';
 import type { TableRows } from './table-rows.ts';
 
 /** A row as a select gives it. */
@@ -10,41 +10,49 @@ export type Selected<T extends SQLiteTable> = T['$inferSelect'];
 /** The primary key, by the names of the declaration; `{ rowid }` for tables without one. */
 export type KeyOf<T extends SQLiteTable> = Partial<Selected<T>> & { readonly rowid?: unknown };
 
+interface About<T extends SQLiteTable> {
+  /** `epoch.lsn`: unique for ever, also when the object is restored to an earlier point. */
+  id: string;
+  lsn: number;
+  /** Milliseconds since the epoch; never less than the previous event's. */
+  ts: number;
+  /** The transaction: its id, and which of its entries this is, counted from 0. */
+  tx: { id: string; index: number; total: number };
+  /** Name of the table, as it is declared. */
+  table: T['_']['name'];
+  /** After the change; before it, for a delete. */
+  key: KeyOf<T>;
+  /** LSN of the last schema change of the table before this event. */
+  schemaVersion: number;
+}
+
 /** What happened to a row; of several tables, one of their types, told apart by `table`, `op` telling what is there. */
 export type Change<T extends SQLiteTable> = T extends SQLiteTable
-  ? {
-      /** `epoch.lsn`: unique for ever, also when the object is restored to an earlier point. */
-      id: string;
-      lsn: number;
-      /** Milliseconds since the epoch; never less than the previous event's. */
-      ts: number;
-      /** The transaction: its id, and which of its entries this is, counted from 0. */
-      tx: { id: string; index: number; total: number };
-      /** Name of the table, as it is declared. */
-      table: T['_']['name'];
-      /** After the change; before it, for a delete. */
-      key: KeyOf<T>;
-      /** LSN of the last schema change of the table before this event. */
-      schemaVersion: number;
-    } & (
-      | { op: 'insert'; before: null; after: Selected<T> }
-      | {
-          op: 'update';
-          before: Selected<T>;
-          after: Selected<T>;
-          /** What differs, by the names of the declaration. */
-          changed: (keyof Selected<T> & string)[];
-        }
-      | { op: 'delete'; before: Selected<T>; after: null }
-    )
+  ? About<T> &
+      (
+        | { op: 'insert'; before: null; after: Selected<T> }
+        | {
+            op: 'update';
+            before: Selected<T>;
+            after: Selected<T>;
+            /** What differs, by the names of the declaration. */
+            changed: (keyof Selected<T> & string)[];
+          }
+        | { op: 'delete'; before: Selected<T>; after: null }
+      )
+  : never;
+
+/** A row that was there when the consumer began; its `id` has the number of the row behind the snapshot's LSN. */
+export type Present<T extends SQLiteTable> = T extends SQLiteTable
+  ? About<T> & { op: 'snapshot'; before: null; after: Selected<T> }
   : never;
 
 /** The changes of rows among the events, decoded; `tables` by folded name. */
 export function decodeChanges(
-  events: readonly ChangeEvent[],
+  events: readonly CdcEvent[],
   tables: ReadonlyMap<string, TableRows>,
 ): Change<SQLiteTable>[] {
-  const found: { event: ChangeEvent; rows: TableRows }[] = [];
+  const found: { event: CdcEvent; rows: TableRows }[] = [];
   const stored = new Map<TableRows, Set<Row>>();
   for (const event of events) {
     const rows = tables.get(foldName(event.table));

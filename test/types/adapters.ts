@@ -73,6 +73,12 @@ for await (const { events } of changes(sync, [users, posts], { consumer: 'c', fo
     if (event.table === 'posts' && event.op !== 'insert') expectTypeOf(event.before).toEqualTypeOf<Post>();
   }
 }
+for await (const { events } of changes(db, users, { consumer: 'c', from: 'snapshot' })) {
+  for (const event of events) {
+    expectTypeOf(event.op).toEqualTypeOf<'insert' | 'update' | 'delete' | 'snapshot'>();
+    if (event.op === 'snapshot') expectTypeOf(event.after).toEqualTypeOf<User>();
+  }
+}
 // @ts-expect-error a consumer has a name
 changes(db, users, {});
 // @ts-expect-error not a table

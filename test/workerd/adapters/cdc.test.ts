@@ -144,6 +144,66 @@ describe('changes', () => {
       expect(n).toBe(1);
     }));
 
+  test('begins with the rows that are there, then gives what changed since: no gap, no duplicate', () =>
+    inDb(async (db) => {
+      const options = { consumer: 's', from: 'snapshot', limit: 2 } as const;
+      const present = await db.select().from(users).orderBy(users.id);
+      const tables = [users, posts];
+      const seen: string[] = [];
+      const parts: boolean[] = [];
+      for await (const { events, partial, ack } of changes(db, tables, options)) {
+        for (const { op, table, key, after } of events) {
+          seen.push(`${op} ${table} ${key.id}`);
+          if (op === 'snapshot' && table === 'users') expect(after).toEqual(present[key.id! - 1]);
+        }
+        parts.push(partial);
+        if (parts.length === 1) {
+          // Rows that were read, are to come, and are new.
+          await db.update(users).set({ name: 'x' }).where(eq(users.id, 1));
+          await db.update(posts).set({ title: 'x' }).where(eq(posts.id, 3));
+          await db.insert(users).values({ id: 4, name: 'Dee' });
+        }
+        if (parts.length === 3) await ack();
+        if (parts.length === 3) break;
+      }
+      // What was acknowledged is done; the part behind it comes again.
+      const rest = await all(changes(db, tables, options));
+      seen.push(...rest.map(({ op, table, key }) => `${op} ${table} ${key.id}`));
+      expect(seen).toEqual([
+        'snapshot users 1',
+        'snapshot users 2',
+        'snapshot users 3',
+        'snapshot posts 1',
+        'snapshot posts 2',
+        'snapshot posts 3',
+        'update users 1',
+        'update posts 3',
+        'insert users 4',
+      ]);
+      expect(parts).toEqual([true, true, true]);
+      expect(rest[0]!.after).toMatchObject({ title: 'Third' });
+      expect(await all(changes(db, tables, options))).toEqual([]);
+    }));
+
+  test('repeats a snapshot that was not acknowledged, and ends it with the changes behind it', () =>
+    inDb(async (db) => {
+      const options = { consumer: 's', from: 'snapshot' } as const;
+      const ops = async (acknowledge: (op: string) => boolean) => {
+        const seen: string[] = [];
+        for await (const { events, ack } of changes(db, [posts, users], options)) {
+          seen.push(`${events.length} ${events[0]!.op}`);
+          if (acknowledge(events[0]!.op)) await ack();
+        }
+        return seen;
+      };
+      const none = await ops(() => false);
+      expect(none.sort()).toEqual(['3 snapshot', '3 snapshot']);
+      await db.delete(posts).where(eq(posts.id, 1));
+      expect(await ops((op) => op === 'delete')).toEqual([...none, '1 delete']);
+      expect(await ops(() => true)).toEqual([]);
+      expect(await db.values(sql`select k from _dosql_meta where k like 'snapshot:%'`)).toEqual([]);
+    }));
+
   test('follows commits until it is told to stop', () =>
     inDb(async (db) => {
       const stop = new AbortController();

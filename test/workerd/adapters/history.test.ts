@@ -3,6 +3,7 @@ import { Cache } from 'drizzle-orm/cache/core';
 import { alias, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { describe, expect, test } from 'vitest';
 import { asOf, diff, versions } from '../../../adapters/history.ts';
+import { live } from '../../../adapters/live.ts';
 import { drizzle } from '../../../drizzle/index.ts';
 import { drizzle as drizzleSync } from '../../../drizzle/sync.ts';
 import { timeTravel } from '../../../src/history/index.ts';
@@ -208,6 +209,26 @@ describe('versions', () => {
         .where(gte(all.rowEnd, new Date(Date.now() + 60_000)));
       expect(await late).toEqual([]);
       expect(await db.$count(db.select().from(all).where(lte(all.rowEnd, rows[2]!.rowEnd!)))).toBe(2);
+    }));
+});
+
+describe('a live query', () => {
+  test('follows the versions of a table', () =>
+    inDb(async (db) => {
+      const all = versions(posts);
+      let told = () => {};
+      const second = new Promise<void>((resolve) => {
+        told = resolve;
+      });
+      const counts: number[] = [];
+      const running = live(db.select().from(all).where(eq(all.id, 1)), (rows) => {
+        if (counts.push(rows.length) === 2) told();
+      });
+      await running.ready;
+      await db.update(posts).set({ title: 'y' }).where(eq(posts.id, 1));
+      await second;
+      expect(counts).toEqual([1, 2]);
+      running.stop();
     }));
 });
 
