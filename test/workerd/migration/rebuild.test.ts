@@ -246,6 +246,41 @@ CREATE TRIGGER users_own AFTER INSERT ON users BEGIN INSERT INTO log VALUES ('ne
       expectEnforced(storage);
     }));
 
+  it('fails where SQLite would, instead of leaving triggers and views behind that do not work', () =>
+    inObject(async (storage) => {
+      const objects = {
+        id: '0001_objects',
+        sql: `CREATE TABLE x (a); CREATE VIEW broken AS SELECT a FROM x; DROP TABLE x;
+CREATE TABLE t (a, b); CREATE VIEW v AS SELECT a FROM t; CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT new.b; END;`,
+      };
+      await migrate(storage, [objects]);
+      for (const sql of ['ALTER TABLE t RENAME TO y', 'DROP TABLE IF EXISTS x; ALTER TABLE t RENAME TO y']) {
+        const error = await failure(migrate(storage, [objects, { id: '0002', sql }]));
+        expect(error.message).toContain('error in view broken');
+      }
+      await migrate(storage, [objects, { id: '0002', sql: 'DROP VIEW broken' }]);
+      const drop = { id: '0003', sql: 'ALTER TABLE t DROP COLUMN b' };
+      const error = await failure(migrate(storage, [objects, { id: '0002', sql: 'DROP VIEW broken' }, drop]));
+      expect(error.message).toContain('error in trigger r');
+      storage.sql.exec('INSERT INTO t VALUES (1, 2)');
+      expect(rows(storage, 'SELECT a FROM v')).toEqual([[1]]);
+    }));
+
+  it('checks the other keys where one refers to columns that are not unique', () =>
+    inObject(async (storage) => {
+      const odd = { id: '0001_odd', sql: 'CREATE TABLE o (a); CREATE TABLE oc (a REFERENCES o (a));' };
+      await migrate(storage, [schema, data, odd]);
+      const sql = rebuild.sql.replace('FROM `users`', 'FROM `users` WHERE id <> 5');
+      const error = await failure(migrate(storage, [schema, data, odd, { id: 'lossy', sql }]));
+      expect(error.message).toContain('orders → users: 100 row(s) without parent, rowid 4,104');
+      const unique = { id: 'unique', sql: `${rebuild.sql} CREATE TABLE pc (a REFERENCES o (a));` };
+      const mismatch = await failure(migrate(storage, [schema, data, odd, unique]));
+      expect(mismatch.message).toContain('pc → columns that are not unique');
+      await migrate(storage, [schema, data, odd, rebuild]);
+      expect(isNew(storage)).toBe(true);
+      expectEnforced(storage);
+    }));
+
   it('keeps the rows of a table that refers to itself', () =>
     inObject(async (storage) => {
       const tree = {
