@@ -16,7 +16,9 @@ describe('DB', () => {
   });
 
   it('says what storage must be', async () => {
-    await expect(DB('t', { storage: {} as never })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    for (const options of [{ storage: {} }, { storage: undefined }, {}, undefined]) {
+      await expect(DB('t', options as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
   });
 
   it('takes storage with a warm and a cold store beside it', () =>
