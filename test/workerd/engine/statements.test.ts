@@ -84,7 +84,9 @@ describe('statements', () => {
       expect(sql).toContain('WITH c AS');
       await db.run('INSERT INTO t VALUES (1, 1)');
       await db.explain('DELETE FROM t');
-      await expect(db.explain('SELECT 1; DELETE FROM t')).rejects.toMatchObject({ code: 'MULTIPLE_STATEMENTS' });
+      await expect(db.explain('SELECT 1; DELETE FROM t')).rejects.toMatchObject({
+        code: 'MULTIPLE_STATEMENTS',
+      });
       expect((await db.query('SELECT count(*) AS n FROM t')).rows).toEqual([{ n: 1 }]);
     }));
 
