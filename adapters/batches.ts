@@ -49,8 +49,6 @@ export async function* batches<Event>(
 ): AsyncGenerator<Batch<Event>, void, undefined> {
   const { scope } = await openSession(session);
   const { engine } = scope;
-  // Refuses an iteration inside a transaction, which would wait for its own end.
-  await enter(scope, () => {});
   const store = storeOf(engine);
   const log = new ChangeLog(store);
   const choose = pick(store);
