@@ -1,6 +1,6 @@
 import { foldName, quoteIdentifier } from '../sql/identifier.ts';
 import type { LogStore } from './store.ts';
-import { columnList, describeTable, type TrackedTable } from './table.ts';
+import { columnList, type Description, describeTable, type TrackedTable } from './table.ts';
 import { timestamp } from './triggers.ts';
 
 /** An entry for each row of `from`, which calls the row `row`. */
@@ -25,20 +25,26 @@ export function logDrop(store: LogStore, table: TrackedTable, live: readonly { n
   const old = `main.${quoteIdentifier(table.name)}`;
   const heir = live.find(({ name }) => foldName(name) === foldName(`__new_${table.name}`));
   const successor = heir && describeTable(store.engine.sql, heir.name);
-  if (!successor || String(successor.collations) !== String(table.collations)) {
+  if (!successor || !sameIdentity(successor, table)) {
     logRows(store, table, 3, 'o', `${old} AS o`);
     return;
   }
   const other = `main.${quoteIdentifier(heir.name)}`;
+  const equal = (name: string, operator: string, collation = 'BINARY') =>
+    `n.${quoteIdentifier(name)} ${operator} o.${quoteIdentifier(name)} COLLATE ${collation}`;
+  // A copy gives its rows rowids of its own: what has another key is another row, whatever its rowid.
   const same = table.collations
-    ? table.key
-        .map((k, i) => `n.${quoteIdentifier(k)}=o.${quoteIdentifier(k)} COLLATE ${table.collations![i]}`)
-        .join(' AND ')
-    : `n.${successor.rowid}=o.${table.rowid}`;
+    ? table.key.map((name, i) => equal(name, '=', table.collations![i])).join(' AND ')
+    : [
+        `n.${successor.rowid}=o.${table.rowid}`,
+        ...(table.integerKey ? [] : table.key.map((name) => equal(name, 'IS'))),
+      ].join(' AND ');
   const names = new Set(successor.columns.map(({ name }) => foldName(name)));
   const common = table.columns.map(({ name }) => name).filter((name) => names.has(foldName(name)));
   const exactly = (row: string) =>
     common.map((name) => `${columnList([name], `${row}.`)} COLLATE BINARY`).join();
+  // Keys become free before other rows take them.
+  logRows(store, table, 3, 'o', `${old} AS o WHERE NOT EXISTS(SELECT 1 FROM ${other} AS n WHERE ${same})`);
   logRows(
     store,
     table,
@@ -46,7 +52,6 @@ export function logDrop(store: LogStore, table: TrackedTable, live: readonly { n
     'o',
     `${old} AS o JOIN ${other} AS n ON ${same} WHERE (${exactly('o')}) IS NOT (${exactly('n')})`,
   );
-  logRows(store, table, 3, 'o', `${old} AS o WHERE NOT EXISTS(SELECT 1 FROM ${other} AS n WHERE ${same})`);
   logRows(
     store,
     { ...table, rowid: successor.rowid },
@@ -55,6 +60,15 @@ export function logDrop(store: LogStore, table: TrackedTable, live: readonly { n
     `${other} AS n WHERE NOT EXISTS(SELECT 1 FROM ${old} AS o WHERE ${same})`,
   );
   table.heir = foldName(heir.name);
+}
+
+/** Rows of both are told apart in the log by the same key, or by rowid and named by the same key. */
+export function sameIdentity(a: Description, b: TrackedTable): boolean {
+  const rowidOnly = a.integerKey && b.integerKey;
+  return (
+    String(a.collations) === String(b.collations) &&
+    (rowidOnly || String(a.key.map(foldName)) === String(b.key.map(foldName)))
+  );
 }
 
 /** A table of a dropped one's name came with rows of its own. */

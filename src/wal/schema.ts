@@ -1,7 +1,7 @@
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
-import { logDrop, logReturn } from './rebuild.ts';
+import { logDrop, logReturn, sameIdentity } from './rebuild.ts';
 import type { LogStore } from './store.ts';
 import { type DescribedColumn, describeTable, imageOf, MAX_SLOTS, type TrackedTable } from './table.ts';
 import { triggerNames, triggerTexts } from './triggers.ts';
@@ -83,10 +83,10 @@ export class SchemaFollower {
       .map(([name, root, ddl]) => ({ name: name as string, root: root as number, ddl: ddl as string }));
   }
 
-  #track(found: LiveTable): void {
+  #track(found: LiveTable): TrackedTable | undefined {
     const { store } = this;
     const description = this.#describe(found);
-    if (!description) return;
+    if (!description) return undefined;
     const [[id]] = store.all('SELECT coalesce(max(t),0)+1 FROM _dosql_tab') as [[number]];
     const { columns, ...identity } = description;
     const table: TrackedTable = {
@@ -103,17 +103,17 @@ export class SchemaFollower {
     this.#assign(table, columns, table.since);
     store.byId.set(id, table);
     this.#save(table);
+    return table;
   }
 
   /** A table with the name of a dropped one appeared. */
   #resume(table: TrackedTable, found: LiveTable): void {
     const description = this.#describe(found);
-    const sameIdentity = description && !description.collations === !table.collations;
     // The differences that were logged are those to another table.
     const otherHeir = table.heir !== undefined && table.heir !== this.#roots.get(found.root);
-    if (!sameIdentity || otherHeir || String(description.collations) !== String(table.collations)) {
+    if (otherHeir || !description || !sameIdentity(description, table)) {
       this.#forget(table);
-      if (description) this.#track(found);
+      if (description) logReturn(this.store, this.#track(found)!);
       return;
     }
     const known = table.heir !== undefined;

@@ -106,7 +106,7 @@ export function randomStatement(r: Random): string {
 
 /** A schema change; each keeps the columns that the statements above name. */
 export function randomSchemaChange(r: Random, n: number): string[] {
-  switch (r.int(6)) {
+  switch (r.int(9)) {
     case 0:
       return [
         `ALTER TABLE items ADD COLUMN extra${n} TEXT DEFAULT 'x'`,
@@ -131,6 +131,21 @@ export function randomSchemaChange(r: Random, n: number): string[] {
       return [
         `CREATE INDEX items_n${n} ON items (n)`,
         `CREATE TRIGGER tags_t${n} AFTER INSERT ON tags BEGIN SELECT 1; END`,
+      ];
+    case 5:
+      return [
+        'CREATE TABLE __new_tags (name TEXT COLLATE NOCASE PRIMARY KEY, n NUMERIC)',
+        `INSERT INTO __new_tags SELECT name, n FROM tags ORDER BY n ${r.pick(['', 'DESC'])}`,
+        'PRAGMA defer_foreign_keys = 1',
+        'DROP TABLE tags',
+        'ALTER TABLE __new_tags RENAME TO tags',
+      ];
+    case 6:
+      return [
+        'CREATE TABLE __new_strict (id INTEGER PRIMARY KEY AUTOINCREMENT, any ANY, r REAL, b BLOB, s TEXT AS (any || r) STORED) STRICT',
+        'INSERT INTO __new_strict (id, any, r) SELECT id * 2, any, r FROM strict WHERE id > 1',
+        'DROP TABLE strict',
+        'ALTER TABLE __new_strict RENAME TO strict',
       ];
     default:
       return [
