@@ -256,4 +256,20 @@ describe('a snapshot', () => {
       expect(replica).toEqual(new Map(rows as [unknown, unknown][]));
     });
   });
+
+  it('does not go back when a part is acknowledged twice', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      for (let id = 1; id <= 9; id++) await insert(db, id);
+      const cdc = createCDC(db, { from: 'snapshot' });
+      const first = await cdc.drain({ limit: 3 });
+      await first.ack();
+      const second = await cdc.drain({ limit: 3 });
+      await second.ack();
+      await first.ack();
+      expect([first.part, second.part]).toEqual([1, 2]);
+      expect([...ids(first), ...ids(second), ...ids(await cdc.drain({ limit: 3 }))]).toEqual([
+        1, 2, 3, 4, 5, 6, 7, 8, 9,
+      ]);
+    }));
 });

@@ -89,6 +89,32 @@ describe('r2Sink', () => {
       expect((await cdc.status())[0]).toMatchObject({ consumer: 'cdc/r2', lag: lsn });
     }));
 
+  it('writes a part of a snapshot once, however many rows a new life would take for it', () =>
+    inObject(async (storage) => {
+      const prefix = crypto.randomUUID();
+      const db = await opened(storage);
+      for (let i = 0; i < 100; i++) await db.run("INSERT INTO items (sku) VALUES ('a')");
+      let puts = 0;
+      const bucket = {
+        head: (key: string) => env.BUCKET.head(key),
+        async put(key: string, body: string, options: R2PutOptions) {
+          const put = await env.BUCKET.put(key, body, options);
+          if (++puts === 2) throw new Error('the answer was lost');
+          return put;
+        },
+      } as unknown as R2Bucket;
+      const life = () => createCDC(db, { from: 'snapshot', sinks: [r2Sink(bucket, { prefix })] });
+      await expect(life().flush()).rejects.toMatchObject({ code: 'SINK_FAILED' });
+      await life().flush();
+      const parts = await objects(prefix);
+      expect(parts.map(({ key }) => Number(/-(\d{6})\.ndjson$/.exec(key)![1]))).toEqual(
+        parts.map((_, i) => i + 1),
+      );
+      const ids = parts.flatMap(({ events }) => events.map(({ key }) => key['id']));
+      expect(ids).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+      expect(new Set(parts.flatMap(({ events }) => events.map(({ id }) => id))).size).toBe(100);
+    }));
+
   it('drains with db.flush(), and is not sent twice by flushes at once', () =>
     inObject(async (storage) => {
       const prefix = crypto.randomUUID();

@@ -217,6 +217,31 @@ describe('sinks of one feed', () => {
     }));
 });
 
+describe('flushes at once', () => {
+  it('of one consumer deliver ranges that do not overlap', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      const ranges: number[][] = [];
+      const sinks = [rpcSink(async ({ from, to }) => void ranges.push([from, to]))];
+      const cdcs = [createCDC(db, { sinks }), createCDC(() => db, { sinks })];
+      for (let steps = 0; steps < 40; steps++) {
+        const late = async () => {
+          for (let i = 0; i < steps; i++) await null;
+          await db.run("INSERT INTO items (sku) VALUES ('late')");
+        };
+        await db.run("INSERT INTO items (sku) VALUES ('a')");
+        await Promise.all([...cdcs.map((cdc) => cdc.flush()), late()]);
+      }
+      await cdcs[0]!.flush();
+      let at = 0;
+      for (const [from, to] of ranges) {
+        expect(from).toBe(at);
+        at = to!;
+      }
+      expect(at).toBe(db.log.head().lsn);
+    }));
+});
+
 describe('toDebezium', () => {
   it('gives the envelope of each kind of event', () =>
     inObject(async (storage) => {
