@@ -61,15 +61,18 @@ export function changeLog(options: ChangeLogOptions): Extension<ChangeLogApi> {
       if (known) await begin(host, options);
     },
     async install(host) {
-      return { log: new ChangeLog(STARTED.get(host.engine) ?? (await begin(host, options))) };
+      const { engine } = host;
+      const { store, follower } = STARTED.get(engine) ?? (await begin(host, options));
+      await enter(new RootScope(engine), () => engine.transactionSync(() => follower.after(true)));
+      return { log: new ChangeLog(store) };
     },
   };
 }
 
-const STARTED = new WeakMap<Engine, LogStore>();
+const STARTED = new WeakMap<Engine, { store: LogStore; follower: SchemaFollower }>();
 
 /** Brings the log in line with the schema and listens from then on. */
-async function begin(host: EngineHost, options: ChangeLogOptions): Promise<LogStore> {
+async function begin(host: EngineHost, options: ChangeLogOptions) {
   const { engine } = host;
   const store = new LogStore(engine);
   const follower = new SchemaFollower(store, choiceOf(options, host));
@@ -88,8 +91,9 @@ async function begin(host: EngineHost, options: ChangeLogOptions): Promise<LogSt
   host.onRollback((outermost) => store.rolledBack(outermost));
   const retain = options.retain === undefined ? undefined : durationMs(options.retain);
   host.onMaintenance(() => (retain === undefined ? undefined : turn(() => maintain(store, retain))));
-  STARTED.set(engine, store);
-  return store;
+  const started = { store, follower };
+  STARTED.set(engine, started);
+  return started;
 }
 
 function choiceOf(

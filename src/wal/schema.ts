@@ -38,13 +38,15 @@ export class SchemaFollower {
     this.#roots =
       verb === 'ALTER' ? new Map(this.#live().map(({ root, name }) => [root, foldName(name)])) : new Map();
     if (!table || table.dropped || verb === 'CREATE') return;
+    // Should the statement fail, what is noted here is read again.
+    store.version++;
     if (verb === 'DROP') logDrop(store, table, this.#live());
     // ALTER TABLE … DROP COLUMN refuses a column that a trigger names.
     else this.#dropTriggers(table);
   }
 
-  /** Brings the log in line with the schema. */
-  after(): void {
+  /** Brings the log in line with the schema. `settled`: tables that are not wanted will not be renamed to one that is. */
+  after(settled = false): void {
     const { store, choice } = this;
     const live = new Map(this.#live().map((table) => [foldName(table.name), table]));
     const present = [...store.byId.values()].filter((table) => !table.dropped);
@@ -60,7 +62,7 @@ export class SchemaFollower {
     store.changed();
     for (const [name, found] of live) {
       const table = store.tables.get(name);
-      if (!choice.wanted(found.name)) {
+      if (!choice.wanted(found.name) && (settled || !table || table.dropped)) {
         if (table && !table.dropped) this.#forget(table);
         continue;
       }

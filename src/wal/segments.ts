@@ -63,6 +63,11 @@ export function prune(store: LogStore, lsn: number): PruneReport {
       if (table.dropped && table.dropped < store.horizon && !table.heir) {
         store.byId.delete(table.id);
         store.run("UPDATE _dosql_tab SET meta='null' WHERE t=?", table.id);
+      } else if (table.columns.some(({ since = Infinity }) => since <= store.horizon)) {
+        table.columns = table.columns.map(({ name, slot, since = 0, fill }) =>
+          since > store.horizon ? { name, slot, since, fill: fill as string } : { name, slot },
+        );
+        store.save(table);
       }
     }
     store.changed();

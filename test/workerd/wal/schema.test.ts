@@ -78,6 +78,51 @@ describe('which tables are tracked', () => {
       expect((await db.log.snapshot('a', { lsn })).rows).toHaveLength(2);
     });
   });
+
+  it('keep their history when a migration renames them and the options follow', async () => {
+    const stub = freshStub();
+    const run = (
+      name: string,
+      migrations: { id: string; sql: string }[],
+      work: (db: Logged) => Promise<void>,
+    ) =>
+      inObject(async (storage, ctx) => {
+        await work(await DB('t', { storage, ctx, migrations, extensions: [changeLog({ tables: [name] })] }));
+      }, stub);
+    const migrations = [{ id: '1', sql: 'CREATE TABLE old (id INTEGER PRIMARY KEY)' }];
+    await run('old', migrations, async (db) => {
+      await db.run('INSERT INTO old VALUES (1)');
+    });
+    await evictDurableObject(stub);
+    migrations.push({ id: '2', sql: 'ALTER TABLE old RENAME TO new' });
+    await run('new', migrations, async (db) => {
+      await db.run('DELETE FROM new');
+      expect(await changesAfter(db, 0)).toEqual(['insert new: - → 1', 'delete new: 1 → -']);
+    });
+  });
+
+  it('are as they were when a schema change fails', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE p (id INTEGER PRIMARY KEY)');
+      await db.run('CREATE TABLE c (p INTEGER REFERENCES p)');
+      await db.run('CREATE TABLE __new_p (id INTEGER PRIMARY KEY)');
+      await db.run('INSERT INTO p VALUES (1)');
+      await db.run('INSERT INTO c VALUES (1)');
+      const { lsn } = db.log.head();
+      await expect(db.run('DROP TABLE p')).rejects.toMatchObject({ code: 'FOREIGN_KEY_VIOLATION' });
+      await expect(db.run('ALTER TABLE p DROP COLUMN id')).rejects.toThrow();
+      expect(db.log.head().lsn).toBe(lsn);
+      await db.batch([
+        'DROP TABLE __new_p',
+        'DELETE FROM c',
+        'DROP TABLE p',
+        'CREATE TABLE p (id INTEGER PRIMARY KEY)',
+        'INSERT INTO p VALUES (2)',
+      ]);
+      expect(await changesAfter(db, lsn)).toEqual(['delete c: 1 → -', 'delete p: 1 → -', 'insert p: - → 2']);
+      expect((await db.log.snapshot('p', { lsn })).rows).toEqual([{ id: 1 }]);
+    }));
 });
 
 describe('schema changes', () => {

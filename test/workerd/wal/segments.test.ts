@@ -120,6 +120,39 @@ describe('segments', () => {
       expect(db.asOf({ lsn: 2 }).querySync('SELECT n FROM t WHERE id = 1').rows).toEqual([{ n: 0 }]);
     }, stub);
   });
+
+  it('forget with their entries what only those needed', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)');
+      await db.run('CREATE TABLE gone (id)');
+      await db.run('INSERT INTO t VALUES (1, 1)');
+      await db.run('ALTER TABLE t ADD COLUMN m INTEGER DEFAULT 7');
+      await db.run('ALTER TABLE t DROP COLUMN n');
+      await db.run('DROP TABLE gone');
+      expect(JSON.stringify((await db.query('SELECT meta FROM _dosql_tab')).rows)).toMatch(/fill.*retired/);
+      await db.log.prune({ before: Infinity });
+      expect(db.log.stats().tables.map(({ name }) => name)).toEqual(['t']);
+      const { lsn } = db.log.head();
+      await db.run('UPDATE t SET m = 8');
+      expect(db.asOf({ lsn }).querySync("SELECT id FROM t WHERE m = '7'").rows).toEqual([{ id: 1 }]);
+      expect(JSON.stringify((await db.query('SELECT meta FROM _dosql_tab')).rows)).not.toContain('fill');
+    }));
+
+  it('of a later format are refused', async () => {
+    const stub = freshStub();
+    await inObject(async (storage) => {
+      await open(storage);
+      storage.sql.exec("UPDATE _dosql_meta SET v = 2 WHERE k = 'format'");
+    }, stub);
+    await evictDurableObject(stub);
+    await inObject(async (storage) => {
+      await expect(open(storage)).rejects.toMatchObject({
+        code: 'UNSUPPORTED_STATEMENT',
+        message: expect.stringContaining('format 2'),
+      });
+    }, stub);
+  });
 });
 
 describe('the clock', () => {
