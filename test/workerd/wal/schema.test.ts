@@ -251,7 +251,7 @@ PRAGMA foreign_keys=ON;`,
       });
       const { lsn } = db.log.head();
       await db.migrate(sources);
-      expect(await changesAfter(db, lsn)).toEqual(['update p: 2 y 7 → 2 changed 7', 'delete p: 4 w 7 → -']);
+      expect(await changesAfter(db, lsn)).toEqual(['delete p: 4 w 7 → -', 'update p: 2 y 7 → 2 changed 7']);
       const { events } = await db.log.read({ after: lsn });
       expect(new Set(events.map(({ tx }) => tx.id)).size).toBe(1);
       const end = db.log.head().lsn;
