@@ -158,9 +158,22 @@ export class CDC {
     from?: FeedOptions['from'];
     sink?: string;
   } = {}): Promise<void> {
-    const feed = await this.#feed(sink === undefined ? this.#consumer : `${this.#consumer}/${sink}`);
+    const feed = await this.#feed(this.#nameOf(sink));
     this.#drained = undefined;
     await feed.turn(() => feed.place(from));
+  }
+
+  /** Forgets the consumer, or that of one sink: what it held can be pruned. The next use makes a new one. */
+  async forget({ sink }: { sink?: string } = {}): Promise<void> {
+    const name = this.#nameOf(sink);
+    const feed = await this.#feed(name);
+    this.#drained = undefined;
+    this.#feeds.delete(name);
+    await feed.turn(() => feed.forget());
+  }
+
+  #nameOf(sink: string | undefined): string {
+    return sink === undefined ? this.#consumer : `${this.#consumer}/${sink}`;
   }
 
   async #flush(until: number): Promise<SinkReport[]> {
@@ -169,7 +182,7 @@ export class CDC {
     const failures: unknown[] = [];
     for (const sink of this.sinks) {
       try {
-        const feed = await this.#feed(`${this.#consumer}/${sink.name}`);
+        const feed = await this.#feed(this.#nameOf(sink.name));
         const identity = { database: db.name, writer: await feed.turn(() => writerOf(feed)) };
         reports.push(await deliverAll(feed, sink, identity, until));
       } catch (error) {

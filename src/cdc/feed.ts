@@ -68,14 +68,19 @@ export class Feed {
   place(from: FeedOptions['from'] = 'start'): void {
     const { store, consumer, snapshot, options } = this;
     store.engine.transactionSync(() => {
-      snapshot.end();
+      this.forget();
       const lsn = from === 'snapshot' ? snapshot.begin(options.tables) : from;
-      store.all('DELETE FROM _dosql_consumer WHERE name=?', consumer.name);
       new Consumer(store, (work) => this.turn(work), consumer.name, {
         ...consumer.options,
         from: lsn,
       }).open();
     });
+  }
+
+  /** Removes consumer and snapshot. To be called in a turn. */
+  forget(): void {
+    this.store.all('DELETE FROM _dosql_consumer WHERE name=?', this.consumer.name);
+    this.snapshot.end();
   }
 
   /** The next batch; the same one when it was announced by {@link intend}. @throws CONSUMER_EXPIRED */

@@ -78,6 +78,23 @@ describe('retention', () => {
     }));
 });
 
+describe('a consumer that is forgotten', () => {
+  it('holds nothing any more, and begins anew when it is used again', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await fill(db, 30);
+      const cdc = createCDC(db, { from: 'snapshot' });
+      await (await cdc.drain({ limit: 10 })).ack();
+      await cdc.forget();
+      expect(await cdc.status()).toEqual([]);
+      expect((await db.query('SELECT k FROM _dosql_meta')).rows.map(({ k }) => k)).not.toContain(
+        'snapshot:cdc',
+      );
+      const batch = await cdc.drain({ limit: 10 });
+      expect([batch.part, batch[0]!.key, batch.length]).toEqual([1, { id: 1 }, 10]);
+    }));
+});
+
 describe('stream', () => {
   it('gives what is there, then what is committed, and ends with its signal', () =>
     inObject(async (storage) => {
