@@ -3,7 +3,6 @@ import type { Rewrite } from '../engine/extension.ts';
 import { makePlan, type Plan } from '../engine/plan.ts';
 import { RootScope } from '../engine/scope.ts';
 import { Statements } from '../engine/statements.ts';
-import { DosqlError } from '../errors/index.ts';
 import { BoundedCache } from '../sql/cache.ts';
 import type { Statement } from '../sql/types.ts';
 import type { LogStore } from '../wal/store.ts';
@@ -77,12 +76,7 @@ export class PastDatabase extends Statements {
 /** The engine with plans of its own: everything else, connection and lock included, is the same. */
 function pastEngine(store: LogStore, lsn: number): Engine {
   const plans = new BoundedCache<string, Plan>(64);
-  const hook = ({ sql, kind, verb }: Statement): Rewrite => {
-    if (kind !== 'read') {
-      throw new DosqlError('READ_ONLY', `${verb} is refused: db.asOf(…) only reads.`, { statement: sql });
-    }
-    return pastRewrite(store, sql, lsn);
-  };
+  const hook = ({ sql }: Statement): Rewrite => pastRewrite(store, sql, lsn);
   const plan = (sql: string): Plan => {
     let found = plans.get(sql);
     if (!found) {

@@ -27,8 +27,12 @@ export interface Rewritten {
   readonly tables: ReadonlySet<string>;
 }
 
-const unsupported = (message: string, statement: string, table?: string) =>
-  new DosqlError('UNSUPPORTED_STATEMENT', message, { statement, table });
+const refuse = (
+  code: 'UNSUPPORTED_STATEMENT' | 'READ_ONLY' | 'SYNTAX_ERROR',
+  message: string,
+  statement: string,
+  table?: string,
+) => new DosqlError(code, message, { statement, table });
 
 /**
  * Puts the past in the place of tables: of those with a clause, and with `all` of every other one at one LSN, which is then
@@ -39,71 +43,54 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
   let plain = sql;
   for (const { start, end } of clauses)
     plain = plain.slice(0, start) + ' '.repeat(end - start) + plain.slice(end);
-  const statement = analyze(plain);
-  if (all && statement.kind !== 'read') {
-    throw new DosqlError('READ_ONLY', `${statement.verb} is refused: db.asOf(…) only reads.`, {
-      statement: sql,
-    });
-  }
-  const count = numbered(sql).count;
-  const rewriter = new Rewriter(store, sql, all, count);
+  const { tables, kind, verb } = analyze(plain);
+  if (all && kind !== 'read') throw refuse('READ_ONLY', `${verb} is refused: db.asOf(…) only reads.`, sql);
+  const marks: ParameterToken[] = [];
+  const tokens = tokenize(sql);
+  const rewriter = new Rewriter(store, sql, numberParameters(sql, tokens, 0, tokens.length, marks));
   const edits: Edit[] = [];
-  const places: { clause: Clause; reference: TableReference }[] = [];
-  for (const clause of clauses) {
-    const reference = statement.tables.find(
-      ({ end }) => end <= clause.start && tokenize(plain.slice(end, clause.start)).length === 0,
+  const placed = new Set<Clause>();
+  for (const reference of tables) {
+    const { name, cte, call, role, alias } = reference;
+    const clause = clauses.find(
+      ({ start }) => reference.end <= start && tokenize(plain.slice(reference.end, start)).length === 0,
     );
-    if (!reference)
-      throw new DosqlError('SYNTAX_ERROR', 'FOR SYSTEM_TIME must stand right behind the name of a table.', {
-        statement: sql,
-        offset: clause.start,
-      });
-    if (reference.role === 'write')
-      throw new DosqlError(
-        'READ_ONLY',
-        `The past cannot be written: FOR SYSTEM_TIME behind the target ${reference.name}.`,
-        {
-          statement: sql,
-          table: reference.name,
-        },
-      );
-    if (reference.cte || reference.call)
-      throw unsupported(`FOR SYSTEM_TIME needs a table; ${reference.name} is none.`, sql);
-    places.push({ clause, reference });
-  }
-  for (const reference of statement.tables) {
-    const clause = places.find((place) => place.reference === reference)?.clause;
-    if (!clause && (!all || reference.cte || reference.call || reference.role === 'write')) continue;
-    const end = clause?.end ?? reference.end;
-    const inList = /\bin\s*$/i.test(plain.slice(0, reference.start));
+    if (!clause && (!all || cte || call)) continue;
+    if (clause) placed.add(clause);
+    if (role === 'write') throw refuse('READ_ONLY', `The past of ${name} cannot be written.`, sql, name);
+    if (cte || call) throw refuse('UNSUPPORTED_STATEMENT', `${name} has no past: it is no table.`, sql, name);
+    const { start } = reference;
+    const { end } = clause ?? reference;
     let text = rewriter.source(reference, clause);
-    if (!reference.alias && !inList) text += ` AS ${quoteIdentifier(reference.name)}`;
-    checkUse(sql, plain, end, reference);
-    rewriter.replaced.push([text, sql.slice(reference.start, end)]);
-    edits.push({ start: reference.start, end, text });
+    if (!alias && !IN_LIST.test(plain.slice(0, start))) text += ` AS ${quoteIdentifier(name)}`;
+    checkUse(plain, end, reference);
+    rewriter.replaced.push([text, sql.slice(start, end)]);
+    edits.push({ start, end, text });
   }
+  if (placed.size < clauses.length)
+    throw refuse('SYNTAX_ERROR', 'FOR SYSTEM_TIME must stand right behind the name of a table.', sql);
   // A value of a clause is not part of the text any more: what follows keeps its number.
-  const marks = numbered(sql).found;
   for (const { start, end, index } of marks) {
-    if (clauses.some((clause) => clause.start <= start && end <= clause.end)) continue;
-    edits.push({ start, end, text: `?${index}` });
+    if (!clauses.some((clause) => clause.start <= start && end <= clause.end))
+      edits.push({ start, end, text: `?${index}` });
   }
-  const last = `?${rewriter.last}`;
+  const last = `?${rewriter.next}`;
+  const numbered = (text: string) => text.replaceAll(LAST, last);
   return {
-    sql: applyEdits(sql, edits).replaceAll(LAST, last),
+    sql: numbered(applyEdits(sql, edits)),
     tables: rewriter.tables,
-    explains: statement.verb === 'EXPLAIN',
+    explains: verb === 'EXPLAIN',
     bounds: (values, lsn) => {
       const bound = rewriter.bounds.flatMap((resolve) => resolve(values));
       for (const table of rewriter.present) requireHistory(store, trackedTable(store, table), lsn);
-      return all ? [...bound, lsn] : bound;
+      return rewriter.present.size > 0 ? [...bound, lsn] : bound;
     },
     names: (names) =>
       names.map((name) => {
         if (!/\?|_dosql_/.test(name)) return name;
         let result = name;
         for (const [text, original] of rewriter.replaced)
-          result = result.replaceAll(text.replaceAll(LAST, last), original);
+          result = result.replaceAll(numbered(text), original);
         return result.replace(/\?(\d+)/g, (mark, index) => {
           const token = marks.find((parameter) => parameter.index === Number(index));
           return token ? sql.slice(token.start, token.end) : mark;
@@ -112,31 +99,25 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
   };
 }
 
-function numbered(sql: string): { found: ParameterToken[]; count: number } {
-  const found: ParameterToken[] = [];
-  const tokens = tokenize(sql);
-  return { found, count: numberParameters(sql, tokens, 0, tokens.length, found) };
-}
+/** In front of a table that IN reads, where no alias may stand. */
+const IN_LIST = /\bin\s*$/i;
 
 /** What names a table in ways that a sub-select in its place does not have. */
-function checkUse(sql: string, plain: string, end: number, { name }: TableReference): void {
+function checkUse(plain: string, end: number, { name }: TableReference): void {
   const t = tokenize(plain);
+  const word = (n: number) => foldName(unquoteIdentifier(plain.slice(t[n + 1], t[n + 2])));
   for (let i = 0; i < t.length; i += 3) {
-    const word = (n: number) => foldName(unquoteIdentifier(plain.slice(t[n + 1], t[n + 2])));
-    if (
-      t[i + 3] === Token.DOT &&
-      t[i + 9] === Token.DOT &&
-      word(i) === 'main' &&
-      word(i + 6) === foldName(name)
-    )
-      throw unsupported(
-        `main.${name}.column cannot name a column of the past; write ${name}.column.`,
-        sql,
+    if (t[i + 3] !== Token.DOT || t[i + 9] !== Token.DOT) continue;
+    if (word(i) === 'main' && word(i + 6) === foldName(name))
+      throw refuse(
+        'UNSUPPORTED_STATEMENT',
+        `For a column of the past write ${name}.column, without main.`,
+        plain,
         name,
       );
   }
   if (/^\s*(?:as\s+)?(?:[\w$"`[\]]+\s+)?(?:not\s+)?indexed\b/i.test(plain.slice(end)))
-    throw unsupported(`INDEXED is not possible on the past of ${name}.`, sql, name);
+    throw refuse('UNSUPPORTED_STATEMENT', `INDEXED is not possible on the past of ${name}.`, plain, name);
 }
 
 /** Makes the sources that stand for the tables of one statement. */
@@ -146,21 +127,21 @@ class Rewriter {
   readonly present = new Set<string>();
   readonly replaced: [text: string, original: string][] = [];
   readonly bounds: ((values: readonly unknown[]) => number[])[] = [];
-  #next: number;
+  /** Number of the next parameter. */
+  next: number;
 
   constructor(
     readonly store: LogStore,
     readonly sql: string,
-    readonly all: boolean,
     count: number,
   ) {
-    this.#next = count + 1;
+    this.next = count + 1;
   }
 
   source({ name, schema }: TableReference, clause: Clause | undefined): string {
     const { store, sql } = this;
     if (schema !== undefined && foldName(schema) !== 'main')
-      throw unsupported(`${schema}.${name} has no history.`, sql, name);
+      throw refuse('UNSUPPORTED_STATEMENT', `${schema}.${name} has no past.`, sql, name);
     const table = store.tables.get(foldName(name));
     if (!table || table.dropped) {
       const [view] = store.all(
@@ -168,9 +149,10 @@ class Rewriter {
         name,
       );
       if (view) {
-        if (!clause && this.all) return this.#view(view[0] as string);
-        throw unsupported(
-          `${name} is a view: FOR SYSTEM_TIME needs a table. Use db.asOf(…), which reads views, too.`,
+        if (!clause) return this.#view(view[0] as string);
+        throw refuse(
+          'UNSUPPORTED_STATEMENT',
+          `${name} is a view; db.asOf(…) reads the past of views.`,
           sql,
           name,
         );
@@ -184,14 +166,14 @@ class Rewriter {
       return rowsAt(store, found, LAST);
     }
     const { form } = clause;
-    const first = this.#next;
+    const first = this.next;
     this.bounds.push((values) => boundsOf(store, trackedTable(store, name), sql, clause, values));
     if (form === 'AS OF') {
-      this.#next += 1;
+      this.next += 1;
       return rowsAt(store, found, `?${first}`);
     }
     if (form === 'ALL') return versionsOf(store, found, '');
-    this.#next += 2;
+    this.next += 2;
     const [low, high] = [`?${first}`, `?${first + 1}`];
     return versionsOf(
       store,
@@ -219,17 +201,13 @@ class Rewriter {
     const edits = inner.tables
       .filter((reference) => !reference.cte && !reference.call)
       .map((reference) => {
-        const alias = reference.alias || /\bin\s*$/i.test(body.slice(0, reference.start));
+        const alias = reference.alias || IN_LIST.test(body.slice(0, reference.start));
         const text =
           this.source(reference, undefined) + (alias ? '' : ` AS ${quoteIdentifier(reference.name)}`);
         return { start: reference.start, end: reference.end, text };
       });
     const select = `${applyEdits(body, edits)}\n`;
     return columns ? `(WITH _dosql_w${columns} AS(${select})SELECT * FROM _dosql_w)` : `(${select})`;
-  }
-
-  get last(): number {
-    return this.#next;
   }
 }
 

@@ -3,10 +3,9 @@ import type { IntegerMode } from '../engine/integers.ts';
 import { rowFactory } from '../engine/rows.ts';
 import { enter, RootScope } from '../engine/scope.ts';
 import { encodeValue, type Row, type SqlValue, type SqlValueInput } from '../engine/values.ts';
-import { DosqlError } from '../errors/index.ts';
 import { quoteIdentifier } from '../sql/identifier.ts';
 import { trackedTable } from '../wal/api.ts';
-import { horizonOf, lsnOf, type Point } from '../wal/instant.ts';
+import { lsnOf, type Point, requireHistory } from '../wal/instant.ts';
 import { storeOf } from '../wal/store.ts';
 import { mayHaveClause } from './clause.ts';
 import { differences, type RowDifference } from './diff.ts';
@@ -69,14 +68,7 @@ export function timeTravel(): Extension<TimeTravelApi> {
       return {
         asOf(point, { integers = 'throw' } = {}) {
           const lsn = lsnOf(store, point);
-          const horizon = horizonOf(store);
-          if (lsn < horizon.lsn) {
-            throw new DosqlError(
-              'HISTORY_UNAVAILABLE',
-              `The log begins at ${new Date(horizon.ts).toISOString()} (LSN ${horizon.lsn}); the point asked for is before that.`,
-              { horizon },
-            );
-          }
+          requireHistory(store, undefined, lsn);
           return new PastDatabase(store, lsn, { integers });
         },
         versions: <T>(

@@ -70,16 +70,7 @@ export class ChangeLog {
     return this.#turn(() => {
       const { store } = this;
       const after = options.after ?? Math.max(store.horizon - 1, 0);
-      if (after < store.horizon - 1) {
-        const horizon = horizonOf(store);
-        throw new DosqlError(
-          'HISTORY_UNAVAILABLE',
-          `The log begins at LSN ${horizon.lsn}, not at ${after + 1}.`,
-          {
-            horizon,
-          },
-        );
-      }
+      requireHistory(store, undefined, after + 1);
       return readLog(store, { ...options, after });
     });
   }

@@ -77,13 +77,14 @@ export function horizonOf(store: LogStore, table?: TrackedTable): { lsn: number;
   return { lsn, ts: timeAt(store, lsn) };
 }
 
-/** @throws HISTORY_UNAVAILABLE, with the horizon, when the table cannot be read at `lsn` */
-export function requireHistory(store: LogStore, table: TrackedTable, lsn: number): void {
-  if (lsn >= store.horizon && lsn >= table.since) return;
+/** @throws HISTORY_UNAVAILABLE, with the horizon, when the table (or, without one, the log) cannot be read at `lsn` */
+export function requireHistory(store: LogStore, table: TrackedTable | undefined, lsn: number): void {
+  if (table && lsn >= store.horizon && lsn >= table.since) return;
   const horizon = horizonOf(store, table);
+  if (lsn >= horizon.lsn) return;
   throw new DosqlError(
     'HISTORY_UNAVAILABLE',
-    `The history of ${table.name} begins at ${new Date(horizon.ts).toISOString()} (LSN ${horizon.lsn}); ${lsn < 0 ? 'the point asked for' : `LSN ${lsn}`} is before that.`,
-    { table: table.name, horizon },
+    `The history${table ? ` of ${table.name}` : ''} begins at ${new Date(horizon.ts).toISOString()} (LSN ${horizon.lsn}); the point asked for is before that.`,
+    { table: table?.name, horizon },
   );
 }

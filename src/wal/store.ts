@@ -1,7 +1,7 @@
 import { drain } from '../engine/cursor.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Plan } from '../engine/plan.ts';
-import { DosqlError } from '../errors/index.ts';
+import { DosqlError, fromSqlite } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
 import type { LogSource } from './past.ts';
@@ -64,9 +64,13 @@ export class LogStore implements LogSource {
     STORES.set(engine, this);
   }
 
-  /** All rows of a statement of the log's own. */
+  /** All rows of a statement of the log's own. @throws DosqlError */
   all(sql: string, ...values: unknown[]): unknown[][] {
-    return drain(this.engine.sql.exec(sql, ...(values as SqlStorageValue[])));
+    try {
+      return drain(this.engine.sql.exec(sql, ...(values as SqlStorageValue[])));
+    } catch (error) {
+      throw fromSqlite(error, sql);
+    }
   }
 
   /** A write of the log's own: results whose `changes()` were not read yet are void. */

@@ -61,6 +61,27 @@ describe('db.asOf', () => {
       expect(db.asOf({ lsn: 2 }).querySync('SELECT * FROM much').rows).toEqual([]);
     }));
 
+  it('runs statements without tables, and gives typed errors', () =>
+    inObject(async (storage) => {
+      const db = await inventory(storage);
+      const past = db.asOf({ lsn: 4 });
+      expect(past.querySync('SELECT ? AS one', [1]).rows).toEqual([{ one: 1 }]);
+      expect(past.querySync("SELECT value FROM json_each('[1]')").rows).toEqual([{ value: 1 }]);
+      expect(past.querySync('SELECT qty FROM inventory LIMIT ?', [1]).rows).toEqual([{ qty: 7 }]);
+      expect(() => past.querySync('SELECT nope FROM inventory')).toThrow(
+        expect.objectContaining({ code: 'NO_SUCH_COLUMN' }),
+      );
+      expect(() => past.querySync('SELECT rowid FROM inventory')).toThrow(
+        expect.objectContaining({ code: 'NO_SUCH_COLUMN' }),
+      );
+      expect(() => past.querySync('SELECT * FROM inventory WHERE')).toThrow(
+        expect.objectContaining({ code: 'SYNTAX_ERROR' }),
+      );
+      await expect(db.query('SELECT * FROM inventory FOR SYSTEM_TIME AS OF (nope)')).rejects.toMatchObject({
+        code: 'NO_SUCH_COLUMN',
+      });
+    }));
+
   it('is not deceived by names of common table expressions', () =>
     inObject(async (storage) => {
       const db = await inventory(storage);
