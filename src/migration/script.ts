@@ -8,6 +8,8 @@ import { findViolations, newViolations } from './violations.ts';
 
 const TRIGGERS = `SELECT name,sql FROM sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE AND name NOT GLOB '_dosql_*'`;
 
+const REFERRING = `SELECT 1 FROM sqlite_master m,pragma_foreign_key_list(m.name) f WHERE m.type='table' AND f."table"=? COLLATE NOCASE LIMIT 1`;
+
 /** A migration and its statements. */
 export interface Script {
   migration: Hashed;
@@ -83,6 +85,14 @@ function runStatement(engine: Engine, plan: Plan, gone: ReadonlySet<string>): vo
     } finally {
       engine.sql.exec('PRAGMA legacy_alter_table=0');
     }
+    const renamed = plan.statement.tables[0]!.name;
+    if (drain(engine.sql.exec(REFERRING, renamed)).length === 0) return;
+    // The legacy way leaves keys alone while foreign keys are off.
+    throw new DosqlError(
+      'UNSUPPORTED_STATEMENT',
+      `a foreign key refers to ${renamed}, which is renamed; write REFERENCES ${target}`,
+      { cause: error },
+    );
   }
 }
 
@@ -100,13 +110,7 @@ export function needsRebuild({ sql }: Engine, { migration, plans }: Script): boo
   return plans.some((plan) => {
     const dropped = droppedTable(plan);
     return dropped
-      ? /\breferences\b/i.test(migration.sql) ||
-          drain(
-            sql.exec(
-              `SELECT 1 FROM sqlite_master m,pragma_foreign_key_list(m.name) f WHERE m.type='table' AND f."table"=? COLLATE NOCASE LIMIT 1`,
-              dropped,
-            ),
-          ).length > 0
+      ? /\breferences\b/i.test(migration.sql) || drain(sql.exec(REFERRING, dropped)).length > 0
       : isForeignKeys(plan);
   });
 }

@@ -266,6 +266,24 @@ CREATE TABLE t (a, b); CREATE VIEW v AS SELECT a FROM t; CREATE TRIGGER r AFTER 
       expect(rows(storage, 'SELECT a FROM v')).toEqual([[1]]);
     }));
 
+  it('fails where a key would keep the name that the new table had before it was renamed', () =>
+    inObject(async (storage) => {
+      const objects = {
+        id: '1',
+        sql: 'CREATE TABLE t (id INTEGER PRIMARY KEY); CREATE VIEW v AS SELECT id FROM t;',
+      };
+      const anew = (parent: string) => ({
+        id: '2',
+        sql: `PRAGMA foreign_keys=OFF; CREATE TABLE n (id INTEGER PRIMARY KEY, p REFERENCES ${parent} (id));
+DROP TABLE t; ALTER TABLE n RENAME TO t;`,
+      });
+      const error = await failure(migrate(storage, [objects, anew('n')]));
+      expect(error.message).toContain('write REFERENCES t');
+      await migrate(storage, [objects, anew('t')]);
+      storage.sql.exec('INSERT INTO t VALUES (1, NULL), (2, 1)');
+      expect(() => storage.sql.exec('INSERT INTO t VALUES (3, 9)')).toThrow('FOREIGN KEY constraint failed');
+    }));
+
   it('checks the other keys where one refers to columns that are not unique', () =>
     inObject(async (storage) => {
       const odd = { id: '0001_odd', sql: 'CREATE TABLE o (a); CREATE TABLE oc (a REFERENCES o (a));' };
