@@ -1,4 +1,4 @@
-import { DosqlError } from '../errors/index.ts';
+import { DosqlError, fromSqlite } from '../errors/index.ts';
 import { quoteIdentifier } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
 import { drain } from './cursor.ts';
@@ -59,9 +59,14 @@ export class Pragmas {
 
 /** Checks the foreign keys of one table, or of all. @throws FOREIGN_KEY_VIOLATION naming the first row without its parent */
 export function checkForeignKeys(engine: Engine, table?: string): void {
-  const broken = drain(
-    engine.sql.exec(`PRAGMA foreign_key_check${table === undefined ? '' : `(${quoteIdentifier(table)})`}`),
-  );
+  const check = `PRAGMA foreign_key_check${table === undefined ? '' : `(${quoteIdentifier(table)})`}`;
+  let broken: unknown[][];
+  try {
+    broken = drain(engine.sql.exec(check));
+  } catch (error) {
+    // A key whose parent columns are not unique.
+    throw fromSqlite(error, check);
+  }
   const first = broken[0];
   if (!first) return;
   const [child, rowid, parent] = first;

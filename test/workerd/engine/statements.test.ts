@@ -274,6 +274,18 @@ describe('settings of the connection', () => {
       expect((await db.query('SELECT * FROM c JOIN p ON p.id = c.p')).rows).toMatchObject([{ p: 1 }]);
     }));
 
+  it('say so when a deferred key cannot be checked', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.run('CREATE TABLE p (a)');
+      await db.run('CREATE TABLE c (a REFERENCES p (a) DEFERRABLE INITIALLY DEFERRED)');
+      await expect(db.run('INSERT INTO p VALUES (1)')).rejects.toMatchObject({
+        name: 'DosqlError',
+        message: expect.stringContaining('foreign key mismatch'),
+      });
+      expect((await db.query('SELECT * FROM p')).rows).toEqual([]);
+    }));
+
   it('check what defer_foreign_keys put off', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });
