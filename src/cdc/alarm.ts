@@ -4,8 +4,9 @@ import { durationMs } from '../wal/duration.ts';
 /** When a job is to run: a Date, or how long from now (milliseconds, `'30s'`, `'1h'`). */
 export type When = Date | Duration;
 
-/** Does the work. What it returns is when it is to run again; nothing: not until it is scheduled again. */
-export type AlarmJob = (() => Promise<void>) | (() => When | undefined | Promise<When | undefined>);
+/** Does the work. What it resolves to is when it is to run again; nothing: not until it is scheduled again. */
+// biome-ignore lint/suspicious/noConfusingVoidType: what an async function without a return gives
+export type AlarmJob = () => Promise<When | undefined | void>;
 
 export interface AlarmReport {
   job: string;
@@ -89,7 +90,7 @@ export class SharedAlarm {
         await this.#change((due) => {
           // It may have scheduled itself.
           if (due[name]?.at === before) delete due[name];
-          const at = next === undefined ? Infinity : timeOf(next);
+          const at = next === undefined ? Infinity : timeOf(next as When);
           if (at < (due[name]?.at ?? Infinity)) due[name] = { at, tries: 0 };
         });
         reports.push({ job: name });

@@ -2,8 +2,8 @@ import type { Delivery, Sink } from './sink.ts';
 
 /**
  * Calls another object or Worker: `rpcSink((delivery) => env.WAREHOUSE.getByName('main').receive(delivery))`. At least
- * once; `delivery.id` is the idempotency key. Take the stub inside, because one whose object was reset stays broken.
- * Values arrive as they are, bigint and Uint8Array too.
+ * once; `delivery.id` is the idempotency key. Look the object up inside: a reference stays broken when the object was
+ * reset. Values arrive as they are, bigint and Uint8Array too.
  */
 export function rpcSink(
   send: (delivery: Delivery) => Promise<unknown>,

@@ -1,3 +1,4 @@
+import { DosqlError } from '../errors/index.ts';
 import type { CdcEvent } from './event.ts';
 
 /** What a socket's attachment holds under `dosqlTail`: all that a tail needs to go on behind a hibernation. */
@@ -23,10 +24,18 @@ export function loadTail(socket: WebSocket): TailState | undefined {
   return attachment && typeof attachment === 'object' ? attachment[KEY] : undefined;
 }
 
-/** Keeps what else is in the attachment, when it is an object. */
+/** Keeps what else is in the attachment, when it is an object. @throws LIMIT_EXCEEDED */
 export function saveTail(socket: WebSocket, state: TailState): void {
   const other: unknown = socket.deserializeAttachment();
-  socket.serializeAttachment({ ...(other && typeof other === 'object' ? other : {}), [KEY]: state });
+  try {
+    socket.serializeAttachment({ ...(other && typeof other === 'object' ? other : {}), [KEY]: state });
+  } catch (cause) {
+    throw new DosqlError(
+      'LIMIT_EXCEEDED',
+      "The tail's position and tables do not fit into the socket's attachment. Name fewer tables, or keep less in it.",
+      { cause },
+    );
+  }
 }
 
 /** `epoch.lsn`, as events carry it. Undefined for anything else. */

@@ -17,7 +17,7 @@ export interface TailOptions {
   ops?: readonly CdcEvent['op'][];
   /** Only events it returns true for. Give the same to {@link resumeTails}: a function does not survive hibernation. */
   where?: (event: CdcEvent) => boolean;
-  /** Messages the client may have left unacknowledged before it gets no more; default 8. */
+  /** Messages the client may have left unacknowledged before it gets no more; default 8, at most 100. */
   window?: number;
   /** Entries of the log per message; default 200. */
   limit?: number;
@@ -43,7 +43,8 @@ const TAILS = new WeakMap<Engine, Tails>();
 export function liveTail(db: CdcDatabase, socket: WebSocket, options: TailOptions = {}): Promise<void> {
   const { since, where, window = 8, limit = 200, maxLag = 10_000, tables, ops } = options;
   const tails = tailsOf(db);
-  const state: TailState = { epoch: '', sent: 0, open: [], window, limit, maxLag };
+  // Their ends are kept in the attachment, which is small.
+  const state: TailState = { epoch: '', sent: 0, open: [], window: Math.min(window, 100), limit, maxLag };
   if (tables) state.tables = tables;
   if (ops) state.ops = ops;
   return tails.subscribe(socket, state, since, where);

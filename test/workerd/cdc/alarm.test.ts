@@ -85,7 +85,7 @@ describe('sharedAlarm', () => {
       expect(await storage.getAlarm()).toBe(now + 4 * HOUR);
       at(now + 4 * HOUR);
       await fire(storage);
-      await alarms.run({ a: () => '2h' });
+      await alarms.run({ a: async () => '2h' });
       expect(await storage.getAlarm()).toBe(now + 6 * HOUR);
       await alarms.cancel('a');
       expect(await storage.getAlarm()).toBe(null);

@@ -1,6 +1,6 @@
 import { env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import { type TailOptions, tailMessage } from '../../../src/cdc/index.ts';
+import { liveTail, type TailOptions, tailMessage } from '../../../src/cdc/index.ts';
 import type { TailObject } from './tail-object.ts';
 
 interface Message {
@@ -231,6 +231,21 @@ describe('liveTail', () => {
       ['insert', 'other', 1],
       ['insert', 'other', 2],
     ]);
+  });
+
+  it('says so when its position does not fit into the attachment', async () => {
+    const stub = fresh();
+    const tables = Array.from({ length: 2000 }, (_, i) => `table_${i}`);
+    const { webSocket } = await stub.fetch('http://object/?options={}', {
+      headers: { upgrade: 'websocket' },
+    });
+    webSocket!.accept();
+    await runInDurableObject(stub, async (object: TailObject, ctx) => {
+      const [socket] = ctx.getWebSockets();
+      await expect(liveTail(await object.database(), socket!, { tables })).rejects.toMatchObject({
+        code: 'LIMIT_EXCEEDED',
+      });
+    });
   });
 
   it('leaves other messages and the rest of the attachment to the user', async () => {
