@@ -29,7 +29,7 @@ export function findClauses(sql: string): Clause[] {
   const found: Clause[] = [];
   const word = (i: number) => (i < t.length ? sql.slice(t[i + 1], t[i + 2]).toUpperCase() : '');
   const fail = (i: number, expected: string) =>
-    new DosqlError('SYNTAX_ERROR', `FOR SYSTEM_TIME: ${expected} expected, found ${word(i) || 'the end'}.`, {
+    new DosqlError('SYNTAX_ERROR', `FOR SYSTEM_TIME: ${expected} expected.`, {
       statement: sql,
       offset: t[i + 1] ?? sql.length,
     });

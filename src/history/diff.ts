@@ -28,7 +28,6 @@ export function differences(
   integers: IntegerMode,
 ): RowDifference[] {
   requireHistory(store, table, Math.min(a, b));
-  if (a > b) return differences(store, table, b, a, integers).map(reversed);
   const { engine } = store;
   const { columns, key, id } = table;
   const names = columns.map(({ name }) => name);
@@ -39,9 +38,10 @@ export function differences(
     before: `SELECT ${list},_dosql_r FROM(SELECT min(lsn),op AS _dosql_o,rid AS _dosql_r,${images} FROM ${store.from} WHERE ${RANGE} AND t=${id} GROUP BY ${identityOf(table)})WHERE _dosql_o NOT IN(1,5)`,
     after: `SELECT ${list},_dosql_id FROM ${rowsAt(store, table, '?2', RANGE, '_dosql_id')}`,
   };
+  const range = [Math.min(a, b), Math.max(a, b)];
   const found = new Map<string, RowDifference>();
   for (const side of ['before', 'after'] as const) {
-    for (const values of engine.all(engine.plan(sides[side]), [a, b], integers)) {
+    for (const values of engine.all(engine.plan(sides[side]), range, integers)) {
       const row = make(values);
       const rowid = values[names.length] as number;
       const own: Row = key.length ? Object.fromEntries(key.map((name) => [name, row[name]!])) : { rowid };
@@ -55,7 +55,7 @@ export function differences(
         difference = { key: own, op: 'update', before: null, after: null };
         found.set(text, difference);
       }
-      difference[side] = row;
+      difference[(side === 'after') === a <= b ? 'after' : 'before'] = row;
     }
   }
   const result: RowDifference[] = [];
@@ -67,13 +67,4 @@ export function differences(
     result.push(difference);
   }
   return result;
-}
-
-function reversed({ key, op, before, after }: RowDifference): RowDifference {
-  return {
-    key,
-    op: op === 'insert' ? 'delete' : op === 'delete' ? 'insert' : op,
-    before: after,
-    after: before,
-  };
 }

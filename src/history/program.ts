@@ -19,7 +19,7 @@ export function checkProgram(
     if (tables.has(foldName(name)) || name.startsWith('_dosql_')) continue;
     throw new DosqlError(
       'UNSUPPORTED_STATEMENT',
-      `This statement would read ${name} as it is now, not as it was: the way it names the table was not recognised. Put the name in double quotes.`,
+      `${name} would be read as it is now, because its name was not recognised. Put it in double quotes.`,
       { statement: sql, table: name },
     );
   }

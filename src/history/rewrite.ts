@@ -11,7 +11,7 @@ import { requireHistory } from '../wal/instant.ts';
 import { rowsAt } from '../wal/past.ts';
 import type { LogStore } from '../wal/store.ts';
 import { type Clause, findClauses } from './clause.ts';
-import { boundsOf } from './points.ts';
+import { boundsOf, type Source } from './points.ts';
 import { versionsOf } from './versions.ts';
 
 /** A statement about the past: its text as SQLite runs it, and the values behind the caller's. */
@@ -47,7 +47,8 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
   if (all && kind !== 'read') throw refuse('READ_ONLY', `${verb} is refused: db.asOf(…) only reads.`, sql);
   const marks: ParameterToken[] = [];
   const tokens = tokenize(sql);
-  const rewriter = new Rewriter(store, sql, numberParameters(sql, tokens, 0, tokens.length, marks));
+  const count = numberParameters(sql, tokens, 0, tokens.length, marks);
+  const rewriter = new Rewriter(store, { sql, marks }, count);
   const edits: Edit[] = [];
   const placed = new Set<Clause>();
   for (const reference of tables) {
@@ -132,14 +133,15 @@ class Rewriter {
 
   constructor(
     readonly store: LogStore,
-    readonly sql: string,
+    readonly text: Source,
     count: number,
   ) {
     this.next = count + 1;
   }
 
   source({ name, schema }: TableReference, clause: Clause | undefined): string {
-    const { store, sql } = this;
+    const { store, text } = this;
+    const { sql } = text;
     if (schema !== undefined && foldName(schema) !== 'main')
       throw refuse('UNSUPPORTED_STATEMENT', `${schema}.${name} has no past.`, sql, name);
     const table = store.tables.get(foldName(name));
@@ -167,7 +169,7 @@ class Rewriter {
     }
     const { form } = clause;
     const first = this.next;
-    this.bounds.push((values) => boundsOf(store, trackedTable(store, name), sql, clause, values));
+    this.bounds.push((values) => boundsOf(store, trackedTable(store, name), text, clause, values));
     if (form === 'AS OF') {
       this.next += 1;
       return rowsAt(store, found, `?${first}`);

@@ -62,8 +62,7 @@ export function timeTravel(): Extension<TimeTravelApi> {
     name: 'history',
     install({ engine, onPlan }) {
       const store = storeOf(engine);
-      onPlan(({ sql }) => (mayHaveClause(sql) ? clauseRewrite(sql) : undefined));
-      const clauseRewrite = (sql: string) => pastRewrite(store, sql);
+      onPlan(({ sql }) => (mayHaveClause(sql) ? pastRewrite(store, sql) : undefined));
       const turn = <T>(work: () => T) => enter(new RootScope(engine), work);
       return {
         asOf(point, { integers = 'throw' } = {}) {
@@ -82,9 +81,10 @@ export function timeTravel(): Extension<TimeTravelApi> {
             const clause = clauseOf(range, values);
             const conditions = Object.entries(where).map(([column, value]) => {
               values.push(encodeValue(value, column));
-              return `${quoteIdentifier(column)} IS ?`;
+              // Qualified, because SQLite takes an unknown name in double quotes for a string.
+              return `v.${quoteIdentifier(column)} IS ?`;
             });
-            const sql = `SELECT * FROM ${quoteIdentifier(name)} FOR SYSTEM_TIME ${clause} WHERE ${conditions.join(' AND ') || '1'} ORDER BY coalesce(row_start_lsn,0),row_end_lsn`;
+            const sql = `SELECT * FROM ${quoteIdentifier(name)} FOR SYSTEM_TIME ${clause} AS v WHERE ${conditions.join(' AND ') || '1'} ORDER BY coalesce(row_start_lsn,0),row_end_lsn`;
             const rows = engine.all(engine.plan(sql), values, integers);
             const make = rowFactory(engine.names);
             return rows.map((row) => make(row) as T & VersionSpan);

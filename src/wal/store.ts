@@ -130,6 +130,7 @@ export class LogStore implements LogSource {
     const newest = [...this.byId.values()].sort((a, b) => Number(!a.dropped) - Number(!b.dropped));
     for (const table of newest) this.tables.set(foldName(table.name), table);
     this.#most = new WeakMap();
+    for (const { name } of this.segments) this.engine.internal.add(name);
     this.#from = `main._dosql_log`;
     // workerd: at most 5 terms in a compound SELECT; there are never more segments.
     if (this.segments.length > 1)

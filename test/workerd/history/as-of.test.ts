@@ -136,6 +136,29 @@ describe('db.asOf', () => {
     }));
 });
 
+describe('db.versions', () => {
+  it('takes every kind of range, and conditions on columns', () =>
+    inObject(async (storage) => {
+      const db = await inventory(storage);
+      const quantities = async (...args: Parameters<typeof db.versions>) =>
+        (await db.versions(...args)).map((row) => (row as { qty?: unknown }).qty);
+      const apples = { where: { name: 'apples' } };
+      expect(await quantities('inventory')).toEqual([5, 1, 7, 9]);
+      expect(await quantities('INVENTORY', 'all', apples)).toEqual([5, 7, 9]);
+      expect(
+        await quantities('inventory', { from: '2026-01-22 10:30', to: new Date('2026-01-22T11:00Z') }),
+      ).toEqual([7]);
+      expect(await quantities('inventory', { between: [{ lsn: 5 }, { lsn: 6 }] })).toEqual([7, 9]);
+      const { epoch } = db.log.head();
+      expect(
+        await quantities('inventory', { containedIn: [{ transaction: `${epoch}.4` }, { transaction: 5 }] }),
+      ).toEqual([1]);
+      await expect(db.versions('inventory', 'all', { where: { nope: 1 } })).rejects.toMatchObject({
+        code: 'NO_SUCH_COLUMN',
+      });
+    }));
+});
+
 describe('db.diff', () => {
   it('gives the net changes between two points, in both directions', () =>
     inObject(async (storage) => {
