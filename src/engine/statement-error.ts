@@ -5,7 +5,8 @@ import type { SqlValue } from './values.ts';
 /** The DosqlError for a failed statement; syntax that an extension would understand names the extension. */
 export function statementError(error: unknown, plan: Plan, values: readonly SqlValue[]): DosqlError {
   const { sql, statement } = plan;
-  if (/\bFOR\s+SYSTEM_TIME\b/i.test(sql))
+  // What an extension rewrote it has understood.
+  if (plan.rewrites.length === 0 && /\bFOR\s+SYSTEM_TIME\b/i.test(sql))
     return missingFeature('FOR SYSTEM_TIME', 'timeTravel', 'history', sql, error);
   if (statement.tables.some((table) => table.string && table.name.includes('://'))) {
     return missingFeature('A URL in table position', 'virtualTables', 'virtual', sql, error);
