@@ -113,6 +113,28 @@ describe('db.asOf', () => {
       );
     }));
 
+  it('has transactions of its own, synchronous and asynchronous, at the same point', () =>
+    inObject(async (storage) => {
+      const db = await inventory(storage);
+      const past = db.asOf({ lsn: 4 });
+      const sql = 'SELECT name, qty FROM inventory ORDER BY id';
+      const expected = ['apples 7', 'pears 1'];
+      expect(await past.transaction(async (tx) => stock((await tx.query(sql)).rows))).toEqual(expected);
+      await expect(past.transaction((tx) => tx.run('DELETE FROM inventory'))).rejects.toMatchObject({
+        code: 'READ_ONLY',
+      });
+      await db.transaction(async (tx) => {
+        await tx.run('UPDATE inventory SET qty = 100');
+        const inside = await tx.query(
+          `SELECT name, qty FROM inventory FOR SYSTEM_TIME AS OF LSN 4 ORDER BY id`,
+        );
+        expect(stock(inside.rows)).toEqual(expected);
+        expect(stock((await tx.query('SELECT * FROM inventory')).rows)).toEqual(['apples 100']);
+      });
+      expect(stock(past.querySync(sql).rows)).toEqual(expected);
+      expect((await db.run('DELETE FROM inventory')).changes).toBe(1);
+    }));
+
   it('goes on working when the schema changes', () =>
     inObject(async (storage) => {
       const db = await inventory(storage);
