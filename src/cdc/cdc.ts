@@ -97,10 +97,16 @@ export class CDC {
 
   /**
    * The next events, as a list that also knows its range and `ack()`. Until that is called, they come again; also when
-   * the object was evicted. To be called outside transactions. @throws CONSUMER_EXPIRED
+   * the object was evicted. Empty when nothing is left. To be called outside transactions. @throws CONSUMER_EXPIRED
    */
   async drain(options?: DrainOptions): Promise<Batch> {
-    const batch = await (await this.#feed(this.#consumer)).next(options);
+    const feed = await this.#feed(this.#consumer);
+    let batch = await feed.next(options);
+    // Nobody acknowledges what is empty, and then nobody would see what is behind it.
+    while (!batch.length && !batch.done) {
+      await batch.ack();
+      batch = await feed.next(options);
+    }
     this.#drained = batch;
     return batch;
   }

@@ -26,9 +26,10 @@ export async function deliverAll(
   do {
     const batch = await feed.next({ limit, maxBytes });
     const { epoch, from, to, part } = batch;
-    // Where filters left nothing, an empty object is worth it only for a long range.
-    if (batch.length || (sink.contiguous && (!batch.done || to - from >= limit))) {
-      if (part !== undefined || (await feed.consumer.position()).intent === null) await feed.intend(batch);
+    const announced = (await feed.consumer.position()).intent !== null;
+    // Where filters left nothing, an empty object is worth it only for a long range, or one that was announced.
+    if (batch.length || announced || (sink.contiguous && (!batch.done || to - from >= limit))) {
+      if (!announced) await feed.intend(batch);
       const id = `${consumer}/${epoch}.${from}-${to}${part === undefined ? '' : `-${part}`}`;
       await sink.deliver({
         ...{ id, ...identity, consumer, epoch, from, to, events: batch },

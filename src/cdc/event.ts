@@ -12,6 +12,8 @@ export interface BatchInfo {
   readonly to: number;
   /** Number of the part of the snapshot, from 1. */
   readonly part?: number;
+  /** How many events there were before the filters. */
+  readonly seen: number;
   /** Nothing is behind it now. */
   readonly done: boolean;
   /** It ends inside a transaction, which is larger than the limits. */

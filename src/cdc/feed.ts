@@ -117,19 +117,19 @@ export class Feed {
   }
 
   /** Makes it durable that this batch is about to be delivered: a retry then gets the same one. */
-  async intend({ part, to, length }: Batch): Promise<void> {
+  async intend({ part, to, seen }: Batch): Promise<void> {
     if (part === undefined) await this.consumer.intend(to);
-    else await this.turn(() => this.snapshot.intend(length));
+    else await this.turn(() => this.snapshot.intend(seen));
   }
 
-  #batch(events: readonly CdcEvent[], info: Omit<BatchInfo, 'epoch' | 'toJSON'>): Batch {
+  #batch(events: readonly CdcEvent[], info: Omit<BatchInfo, 'epoch' | 'seen' | 'toJSON'>): Batch {
     const { ops, where } = this.options;
     const kept = events.filter(
       (event) => (!ops || event.op === 'snapshot' || ops.includes(event.op)) && (!where || where(event)),
     );
     const { epoch } = this.store;
     const all: BatchInfo = {
-      ...{ ...info, epoch },
+      ...{ ...info, epoch, seen: events.length },
       // A batch of the log's former life says nothing about this one.
       ack: async () => void (epoch === this.store.epoch && (await info.ack())),
       toJSON: () => kept.map(plainEvent),

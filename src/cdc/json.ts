@@ -67,13 +67,17 @@ export function base64(bytes: Uint8Array): string {
 
 /** About how many bytes an event is as JSON; cheap. */
 export function weigh({ before, after, payload }: CdcEvent): number {
-  let size = 200;
-  for (const row of [before, after, { payload }]) {
-    for (const value of Object.values(row ?? {})) {
-      if (typeof value === 'string') size += value.length;
-      else if (value instanceof Uint8Array) size += value.length * 1.4;
-      else size += value && typeof value === 'object' ? JSON.stringify(value).length : 8;
-    }
-  }
+  return 200 + weighRow(before) + weighRow(after) + (payload === undefined ? 0 : weighValue(payload));
+}
+
+function weighRow(row: Row | null): number {
+  let size = 0;
+  for (const name in row) size += weighValue(row[name]);
   return size;
+}
+
+function weighValue(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (value instanceof Uint8Array) return value.length * 1.4;
+  return value && typeof value === 'object' ? JSON.stringify(value).length : 8;
 }

@@ -136,6 +136,18 @@ describe('createCDC', () => {
       expect(batch.to).toBe(db.log.head().lsn);
     }));
 
+  it('looks behind long stretches that the filters leave nothing of', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      for (let id = 1; id <= 40; id++) await insert(db, id);
+      await db.run('DELETE FROM items WHERE id = 7');
+      const cdc = createCDC(db, { from: 'snapshot', ops: ['delete'], where: ({ op }) => op !== 'snapshot' });
+      expect(await cdc.drain({ limit: 6 })).toEqual([]);
+      for (let id = 50; id <= 90; id++) await insert(db, id);
+      await db.run('DELETE FROM items WHERE id = 8');
+      expect(ids(await cdc.drain({ limit: 6 }))).toEqual([8]);
+    }));
+
   it('keeps batches within bytes, transactions whole where they fit, and says where they do not', () =>
     inObject(async (storage) => {
       const db = await opened(storage);

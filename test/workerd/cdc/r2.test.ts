@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import { type CdcEvent, createCDC, eventFrom, r2Sink } from '../../../src/cdc/index.ts';
+import { type CdcEvent, createCDC, type Delivery, eventFrom, r2Sink } from '../../../src/cdc/index.ts';
 import { inObject } from '../object.ts';
 import { opened } from './opened.ts';
 import { sinkContract, type Target } from './sink-contract.ts';
@@ -75,6 +75,48 @@ describe('r2Sink', () => {
       const [only, ...more] = await objects(prefix);
       expect(more).toEqual([]);
       expect(only!.events.map(({ op }) => op)).toEqual(['delete']);
+    }));
+
+  it('finishes what was announced when the filters changed meanwhile, and goes on', () =>
+    inObject(async (storage) => {
+      const prefix = crypto.randomUUID();
+      const db = await opened(storage);
+      const failing = { ...r2Sink(env.BUCKET, { prefix }), deliver: () => Promise.reject(new Error('down')) };
+      await expect(createCDC(db, { sinks: [failing] }).flush()).rejects.toMatchObject({
+        code: 'SINK_FAILED',
+      });
+      await db.run("INSERT INTO items (sku) VALUES ('a')");
+      const cdc = createCDC(db, { ops: ['insert'], sinks: [r2Sink(env.BUCKET, { prefix })] });
+      await cdc.flush();
+      const found = await objects(prefix);
+      expect(found.map(({ events }) => events.map(({ op }) => op))).toEqual([[], ['insert']]);
+      expect((await cdc.status())[0]!.lag).toBe(0);
+    }));
+
+  it('leaves no gap in the parts of a snapshot whose rows are filtered', () =>
+    inObject(async (storage) => {
+      const prefix = crypto.randomUUID();
+      const db = await opened(storage);
+      for (let i = 0; i < 30; i++) await db.run("INSERT INTO items (sku) VALUES ('a')");
+      const where = ({ key }: CdcEvent) => Number(key['id']) % 10 === 5 && Number(key['id']) > 10;
+      const sink = r2Sink(env.BUCKET, { prefix, limit: 10 });
+      // Each part is put, its answer lost, and put again by a new life.
+      for (let life = 0; life < 3; life++) {
+        const deliver = async (delivery: Delivery) => {
+          await sink.deliver(delivery);
+          if (delivery.part === life + 1) throw new Error('the answer was lost');
+        };
+        const cdc = createCDC(db, { from: 'snapshot', where, sinks: [{ ...sink, deliver }] });
+        await expect(cdc.flush()).rejects.toMatchObject({ code: 'SINK_FAILED' });
+      }
+      await createCDC(db, { from: 'snapshot', where, sinks: [sink] }).flush();
+      const found = await objects(prefix);
+      expect(found.map(({ key }) => key.slice(-'000001.ndjson'.length))).toEqual([
+        '000001.ndjson',
+        '000002.ndjson',
+        '000003.ndjson',
+      ]);
+      expect(found.map(({ events }) => events.map(({ key }) => key['id']))).toEqual([[], [15], [25]]);
     }));
 
   it('refuses a key that another object wrote', () =>
