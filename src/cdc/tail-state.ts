@@ -10,6 +10,8 @@ export interface TailState {
   open: number[];
   /** Told to resync; waits for a new subscription. */
   stale?: true;
+  /** It has a `where`, which is not kept here. */
+  filtered?: true;
   tables?: readonly string[];
   ops?: readonly CdcEvent['op'][];
   window: number;

@@ -15,7 +15,7 @@ export interface TailOptions {
   since?: string | null | undefined;
   tables?: readonly string[];
   ops?: readonly CdcEvent['op'][];
-  /** Only events it returns true for. Give the same to {@link resumeTails}: a function does not survive hibernation. */
+  /** Only events it returns true for. A function does not survive hibernation: {@link resumeTails} needs it again. */
   where?: (event: CdcEvent) => boolean;
   /** Messages the client may have left unacknowledged before it gets no more; default 8, at most 100. */
   window?: number;
@@ -47,23 +47,33 @@ export function liveTail(db: CdcDatabase, socket: WebSocket, options: TailOption
   const state: TailState = { epoch: '', sent: 0, open: [], window: Math.min(window, 100), limit, maxLag };
   if (tables) state.tables = tables;
   if (ops) state.ops = ops;
+  if (where) state.filtered = true;
   return tails.subscribe(socket, state, since, where);
 }
 
 /**
  * Goes on with the tails among these sockets: to be called with `ctx.getWebSockets()` whenever the object's database was
- * opened. Others, and those that go on already, are left alone.
+ * opened. Others, and those that go on already, are left alone. `where` gives the filter of each socket again.
+ * @throws INVALID_ARGUMENT when a socket had one and it is not given: nothing is sent unfiltered
  */
-export function resumeTails(
+export async function resumeTails(
   db: CdcDatabase,
   sockets: readonly WebSocket[],
-  { where }: Pick<TailOptions, 'where'> = {},
+  { where }: { where?: (socket: WebSocket) => TailOptions['where'] } = {},
 ): Promise<void> {
   const tails = tailsOf(db);
   for (const socket of sockets) {
-    if (!tails.sockets.has(socket) && loadTail(socket)) tails.sockets.set(socket, where);
+    const state = loadTail(socket);
+    if (!state || tails.sockets.has(socket)) continue;
+    const filter = where?.(socket);
+    if (state.filtered && !filter)
+      throw new DosqlError(
+        'INVALID_ARGUMENT',
+        'A tail was opened with `where`, which does not survive hibernation: give it to resumeTails({ where }).',
+      );
+    tails.sockets.set(socket, filter);
   }
-  return tails.pump();
+  await tails.pump();
 }
 
 /** Handles a message of a tail's client, in `webSocketMessage`. False when it is none: handle it yourself. */
@@ -82,6 +92,8 @@ export async function tailMessage(
     return false;
   }
   const tails = tailsOf(db);
+  // Not resumed: without its filter it may not be served.
+  if (!tails.sockets.has(socket)) await resumeTails(db, [socket]);
   if (said.type === 'subscribe') {
     // The server has chosen tables and operations; a client cannot widen them.
     await tails.subscribe(socket, state, said.since, tails.sockets.get(socket));

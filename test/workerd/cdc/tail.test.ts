@@ -1,6 +1,13 @@
 import { env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import { liveTail, type TailOptions, tailMessage } from '../../../src/cdc/index.ts';
+import {
+  type CdcEvent,
+  liveTail,
+  resumeTails,
+  type TailOptions,
+  tailMessage,
+} from '../../../src/cdc/index.ts';
+import { type Opened, opened } from './opened.ts';
 import type { TailObject } from './tail-object.ts';
 
 interface Message {
@@ -230,6 +237,45 @@ describe('liveTail', () => {
     expect(events.map(({ op, table, after }) => [op, table, after['id']])).toEqual([
       ['insert', 'other', 1],
       ['insert', 'other', 2],
+    ]);
+  });
+
+  it('gives each socket its own filter, and after hibernation nothing without it', async () => {
+    const stub = fresh();
+    await stub.write(insert);
+    const only = (qty: number) => (event: CdcEvent) => event.after?.['qty'] === qty;
+    const clients: Client[] = [];
+    for (let qty = 0; qty < 2; qty++) {
+      const client = await Client.connect(stub, { since: 'ffffffff.1' });
+      await client.until(() => client.messages.length === 2);
+      clients.push(client);
+    }
+    const serve = (work: (db: Opened, sockets: WebSocket[]) => Promise<void>) =>
+      runInDurableObject(stub, async (_: TailObject, ctx) => {
+        await work(await opened(ctx.storage), ctx.getWebSockets());
+      });
+    await serve(async (db, sockets) => {
+      for (const [qty, socket] of sockets.entries()) {
+        await liveTail(db, socket, { where: only(qty) });
+        socket.serializeAttachment({ ...socket.deserializeAttachment(), qty });
+      }
+      for (let i = 0; i < 4; i++) await db.run('INSERT INTO items (qty) VALUES (?)', [i % 2]);
+    });
+    await evictDurableObject(stub, { webSockets: 'hibernate' });
+    await serve(async (db, sockets) => {
+      await expect(resumeTails(db, sockets)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      for (let i = 0; i < 4; i++) await db.run('INSERT INTO items (qty) VALUES (?)', [i % 2]);
+      await resumeTails(db, sockets, {
+        where: (socket) => only((socket.deserializeAttachment() as { qty: number }).qty),
+      });
+    });
+    await Promise.all(clients.map((client) => client.until(() => client.lsns.length === 4)));
+    const values = clients.map(({ messages }) =>
+      messages.flatMap(({ events }) => (events ?? []).map(({ after }) => after['qty'])),
+    );
+    expect(values.sort()).toEqual([
+      [0, 0, 0, 0],
+      [1, 1, 1, 1],
     ]);
   });
 
