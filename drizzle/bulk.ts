@@ -1,4 +1,5 @@
 import { Param, Placeholder, SQL } from 'drizzle-orm';
+import { inOneStatement } from '../src/engine/oversize.ts';
 import { lastChange } from '../src/engine/statements.ts';
 import type { Built } from './builders.ts';
 import type { InsertBuilder } from './internals.ts';
@@ -43,7 +44,8 @@ export class Bulk {
     const change: BulkResult['change'] = { changes: 0, lastInsertRowid: 0 };
     let rowsRead = 0;
     let rowsWritten = 0;
-    engine.transactionSync(() => {
+    // In one statement, foreign keys from the table to itself hold at its end.
+    inOneStatement(engine, engine.plan(this.form.sql).statement, () => {
       for (const { form, params } of this.#statements()) {
         const found = query.rowsOf(form, bindValues(params, slotsOf(params), placeholders));
         rowsRead += engine.rowsRead;

@@ -3,12 +3,12 @@ import type { Cache } from 'drizzle-orm/cache/core';
 import type { WithCacheConfig } from 'drizzle-orm/cache/core/types';
 import { type PreparedQueryConfig, SQLitePreparedQuery } from 'drizzle-orm/sqlite-core';
 import type { Engine } from '../src/engine/engine.ts';
+import { observed } from '../src/engine/observe.ts';
 import { factoryFor, type Plan } from '../src/engine/plan.ts';
 import { encodeValue, type SqlValue } from '../src/engine/values.ts';
 import { DosqlError } from '../src/errors/index.ts';
 import type { Bulk } from './bulk.ts';
 import { compileFields, type Field, type Mapper, mapRows } from './mapper.ts';
-import { observe } from './observe.ts';
 import { type DrizzleRunResult, NOTHING, runResult } from './result.ts';
 import type { Session } from './session.ts';
 
@@ -133,7 +133,8 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
     const plan = planOf(engine, form);
     logger?.logQuery(form.sql, values);
     const mode = this.mapper()?.exact ? 'bigint' : settings.integers;
-    return settings.onQuery ? observe(engine, settings, plan, values, mode) : engine.all(plan, values, mode);
+    const run = () => engine.all(plan, values, mode);
+    return settings.onQuery ? observed(engine, settings, plan, values, run) : run();
   }
 
   protected fetch(form: Form, placeholders: Placeholders): unknown[][] {

@@ -17,6 +17,14 @@ const ENGINES = new WeakMap<DurableObjectStorage, Engine>();
 const PLANS = 512;
 const MAX_CACHED_TEXT = 250_000;
 
+interface Traits {
+  readonly deferred: boolean;
+  readonly computes: boolean;
+}
+
+/** DEFAULT (…), a generated column, or a literal that may be beyond ±(2^53-1). */
+const COMPUTES = /\bdefault\W*\(|\bgenerated\b|\bas\W*\(|\d{16}|0x/i;
+
 /**
  * The one engine in front of a DurableObjectStorage: plans, lock, pragmas and counters are shared by every Database
  * and Drizzle handle on it. Everything here is synchronous; who may call when is decided by the scopes above.
@@ -48,7 +56,7 @@ export class Engine {
   names: readonly string[] = [];
   readonly #plans = new BoundedCache<string, Plan>(PLANS);
   #touched = new Set<string>();
-  #deferred: boolean | undefined;
+  #known: Traits | undefined;
 
   /** The engine of this storage; always the same one. */
   static of(storage: DurableObjectStorage): Engine {
@@ -186,6 +194,7 @@ export class Engine {
 
   /** Tells listeners that a transaction or a savepoint was rolled back. */
   undone(outermost: boolean): void {
+    this.#known = undefined;
     for (const hook of this.rollbackHooks) hook(outermost);
   }
 
@@ -194,19 +203,30 @@ export class Engine {
     this.#touched.clear();
   }
 
-  /** True when the schema declares a deferrable foreign key. Read once, and again after DDL. */
+  /** True when the schema declares a deferrable foreign key. */
   deferred(): boolean {
-    this.#deferred ??=
-      drain(this.sql.exec("SELECT 1 FROM sqlite_master WHERE type='table' AND sql LIKE '%deferred%' LIMIT 1"))
-        .length > 0;
-    return this.#deferred;
+    return this.#traits().deferred;
+  }
+
+  /** True when a column's value may come from its declaration: computed, or a literal of 16 digits and more. */
+  computes(): boolean {
+    return this.#traits().computes;
+  }
+
+  /** What the text of all tables tells. Read once, and again after DDL or when DDL may have been undone. */
+  #traits(): Traits {
+    if (!this.#known) {
+      const text = drain(this.sql.exec("SELECT sql FROM sqlite_master WHERE type='table'")).join('\n');
+      this.#known = { deferred: /\bdeferr/i.test(text), computes: COMPUTES.test(text) };
+    }
+    return this.#known;
   }
 
   /** Runs DDL between the extensions' hooks. To be called inside a transaction when there are hooks. */
   changeSchema<T>(statement: Statement, work: () => T): T {
     for (const hook of this.schemaHooks) hook.before?.(statement);
     const result = work();
-    this.#deferred = undefined;
+    this.#known = undefined;
     for (const hook of this.schemaHooks) hook.after?.(statement);
     return result;
   }

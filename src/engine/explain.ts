@@ -26,6 +26,10 @@ export function explain(engine: Engine, plan: Plan, values: readonly SqlValue[])
       statement: plan.sql,
     });
   }
+  // SQLite runs a pragma while it prepares it, EXPLAIN or not.
+  if (plan.statement.kind === 'pragma') {
+    throw new DosqlError('UNSUPPORTED_STATEMENT', 'A PRAGMA cannot be explained.', { statement: plan.sql });
+  }
   let { sql } = plan;
   let bound = values as SqlValue[];
   for (const rewrite of plan.rewrites) {

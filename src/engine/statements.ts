@@ -3,6 +3,7 @@ import { drain } from './cursor.ts';
 import type { Engine } from './engine.ts';
 import type { IntegerMode } from './integers.ts';
 import { iterateRows } from './iterate.ts';
+import { observed } from './observe.ts';
 import { factoryFor, type Plan } from './plan.ts';
 import type { QueryEvent, QueryResult, RunResult } from './result.ts';
 import { enter, enterSync, type Scope } from './scope.ts';
@@ -75,7 +76,7 @@ export class Statements {
     return enter(this.scope, () => this.#batch(statements));
   }
 
-  /** Streams rows with bounded memory. Close it (leave the loop) before changing the table's schema. @throws DosqlError */
+  /** Streams rows with bounded memory. Read it to its end: an open cursor locks its tables against DDL. @throws DosqlError */
   iterate<T = Row>(sql: string, params?: Params, options?: QueryOptions): IterableIterator<T> {
     enterSync(this.scope);
     const { engine } = this.scope;
@@ -113,48 +114,24 @@ export class Statements {
 
   #batch(statements: readonly BatchItem[]): RunResult[] {
     return this.scope.engine.transactionSync(() =>
-      statements.map((item) => (typeof item === 'string' ? this.#run(item) : this.#run(item[0], item[1]))),
+      statements.map((item) =>
+        Array.isArray(item) ? this.#run(item[0], item[1]) : this.#run(item as string),
+      ),
     );
   }
 
-  #query<T>(sql: string, params?: Params, options?: QueryOptions, run?: true): QueryResult<T> {
+  #query<T>(sql: string, params?: Params, options?: QueryOptions, changes?: true): QueryResult<T> {
     const { engine } = this.scope;
     const plan = engine.plan(sql);
     const values = encodeParams(plan.statement, params);
     const mode = options?.integers ?? this.settings.integers;
-    const found = this.settings.onQuery
-      ? this.#observed(plan, values, mode, options?.rows, run)
-      : fetch(engine, plan, values, mode, options?.rows, run);
+    const run = () => fetch(engine, plan, values, mode, options?.rows, changes);
+    const found = this.settings.onQuery ? observed(engine, this.settings, plan, values, run) : run();
     return found as QueryResult<T>;
   }
 
   #run<T>(sql: string, params?: Params, options?: QueryOptions): RunResult<T> {
     return this.#query<T>(sql, params, options, true) as RunResult<T>;
-  }
-
-  /** The result is complete before `onQuery` hears of it: what that runs itself must not get into it. */
-  #observed(
-    plan: Plan,
-    values: readonly SqlValue[],
-    mode: IntegerMode,
-    shape: QueryOptions['rows'],
-    run: true | undefined,
-  ): QueryResult<unknown> {
-    const event: QueryEvent = { sql: plan.sql, ms: 0, rowsRead: 0, rowsWritten: 0, tables: tableNames(plan) };
-    if (this.settings.captureParams) event.params = values;
-    const start = Date.now();
-    try {
-      const found = fetch(this.scope.engine, plan, values, mode, shape, run);
-      event.rowsRead = found.rowsRead;
-      event.rowsWritten = found.rowsWritten;
-      return found;
-    } catch (error) {
-      event.error = error;
-      throw error;
-    } finally {
-      event.ms = Date.now() - start;
-      this.settings.onQuery?.(event);
-    }
   }
 }
 
@@ -190,15 +167,6 @@ function fetch(
   if (!run) return found;
   const change = plan.statement.kind === 'write' ? lastChange(engine) : { changes: 0, lastInsertRowid: 0 };
   return Object.assign(found, change);
-}
-
-function tableNames(plan: Plan): string[] {
-  const names = new Set<string>();
-  for (const part of plan.parts ?? [plan]) {
-    for (const table of part.statement.tables)
-      if (!table.cte && !table.call) names.add(table.name.toLowerCase());
-  }
-  return [...names];
 }
 
 /** A handle on one asynchronous transaction; dead when its callback has settled. */

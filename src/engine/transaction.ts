@@ -73,6 +73,9 @@ export async function runTransaction<T>(
   options: TransactionOptions = {},
 ): Promise<T> {
   parent.check();
+  const { timeoutMs = MAX_TIMEOUT_MS } = options;
+  if (!(timeoutMs > 0))
+    throw new DosqlError('INVALID_ARGUMENT', `timeoutMs must be a positive number, not ${timeoutMs}.`);
   if (parent.blocked) refuseInside(parent);
   // Without an await once it is known, so that calls have their turn in the order in which they are made.
   const loading = loadContext();

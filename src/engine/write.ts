@@ -15,7 +15,10 @@ export function runWrite(
 ): unknown[][] {
   if (!plan.statement.returning) return commitWrite(engine, plan, () => engine.exec(plan.sql, plan, values));
   // A rounded integer is found only when the row is there, so the statement must be undoable by then.
-  if (mode !== 'number' && !(mode === 'throw' && plan.returnsInput && values.every(isSafeInput))) {
+  if (
+    mode !== 'number' &&
+    !(mode === 'throw' && plan.returnsInput && values.every(isSafeInput) && !engine.computes())
+  ) {
     return undoable(engine, plan, values, mode);
   }
   return commitWrite(engine, plan, () => {

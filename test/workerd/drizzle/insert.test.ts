@@ -195,4 +195,20 @@ describe('an insert of many rows', () => {
         { id: 77_777, ...many[77_776] },
       ]);
     }));
+
+  test('lets a row refer to a later one, as one statement does', async () => {
+    await inObject(async (storage) => {
+      const nodes = sqliteTable('nodes', { id: integer().primaryKey(), next: integer() });
+      storage.sql.exec('CREATE TABLE nodes (id INTEGER PRIMARY KEY, next INTEGER REFERENCES nodes)');
+      const chain = (last: number) =>
+        Array.from({ length: 300 }, (_, id) => ({ id, next: id === 299 ? last : id + 1 }));
+      const db = drizzle(storage);
+      await expect(db.insert(nodes).values(chain(999))).rejects.toMatchObject({
+        cause: { code: 'FOREIGN_KEY_VIOLATION' },
+      });
+      expect(await db.$count(nodes)).toBe(0);
+      await db.insert(nodes).values(chain(0));
+      expect(await db.$count(nodes)).toBe(300);
+    });
+  });
 });

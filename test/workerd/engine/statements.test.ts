@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { DB, type QueryEvent } from '../../../src/index.ts';
 import { inObject } from '../object.ts';
 
@@ -130,6 +130,34 @@ describe('statements', () => {
       await db.run('CREATE TABLE t (a)');
       expect(await db.run('INSERT INTO t VALUES (1), (2)')).toMatchObject({ changes: 2, lastInsertRowid: 2 });
       expect(await db.query('SELECT a FROM t')).toMatchObject({ rows: [{ a: 1 }, { a: 2 }], columns: ['a'] });
+    }));
+
+  it('outlive a listener that throws', () =>
+    inObject(async (storage) => {
+      const said = vi.spyOn(console, 'error').mockImplementation(() => {});
+      const db = await DB('t', {
+        storage,
+        onQuery() {
+          throw new Error('listener');
+        },
+      });
+      await db.run('CREATE TABLE t (a)');
+      expect((await db.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+      expect(said).toHaveBeenCalledTimes(2);
+      said.mockRestore();
+    }));
+
+  it('refuse what is no statement of a batch, no deadline, and a pragma to explain', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await expect(db.batch([undefined as never])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      await expect(db.transaction(async () => {}, { timeoutMs: Number.NaN })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      });
+      await expect(db.explain('PRAGMA recursive_triggers = 1')).rejects.toMatchObject({
+        code: 'UNSUPPORTED_STATEMENT',
+      });
+      expect((await db.query('PRAGMA recursive_triggers')).rows).toEqual([{ recursive_triggers: 0 }]);
     }));
 
   it('maintenance and flush report and resolve', () =>
@@ -284,6 +312,19 @@ describe('settings of the connection', () => {
         message: expect.stringContaining('foreign key mismatch'),
       });
       expect((await db.query('SELECT * FROM p')).rows).toEqual([]);
+    }));
+
+  it('are known anew when a schema change is rolled back', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.batch([
+        'CREATE TABLE p (id INTEGER PRIMARY KEY)',
+        'CREATE TABLE c (p REFERENCES p DEFERRABLE INITIALLY DEFERRED)',
+      ]);
+      await expect(db.batch(['DROP TABLE c', 'INSERT INTO p VALUES (1)', 'SELEC'])).rejects.toThrow();
+      await expect(db.run('INSERT INTO c VALUES (7)')).rejects.toMatchObject({
+        code: 'FOREIGN_KEY_VIOLATION',
+      });
     }));
 
   it('check what defer_foreign_keys put off', () =>

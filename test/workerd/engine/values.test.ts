@@ -147,6 +147,24 @@ describe('values', () => {
       expect((await db.query('SELECT count(*) AS n FROM v')).rows).toEqual([{ n: 1 }]);
     }));
 
+  it('keeps no row whose defaults and generated columns come back too large to give', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.batch([
+        'CREATE TABLE d (a, b DEFAULT (9223372036854775807))',
+        'CREATE TABLE g (a, b GENERATED ALWAYS AS (a << 60))',
+      ]);
+      for (const table of ['d', 'g']) {
+        await expect(db.run(`INSERT INTO ${table} (a) VALUES (?) RETURNING *`, [3])).rejects.toMatchObject({
+          code: 'INTEGER_OUT_OF_RANGE',
+        });
+        expect((await db.query(`SELECT a FROM ${table}`)).rows).toEqual([]);
+      }
+      expect(
+        (await db.run('INSERT INTO d (a) VALUES (?) RETURNING *', [3], { integers: 'bigint' })).rows,
+      ).toEqual([{ a: 3, b: 9223372036854775807n }]);
+    }));
+
   it('never loses a column in values-shaped rows; in objects the later name wins', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });
