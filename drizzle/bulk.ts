@@ -56,8 +56,7 @@ export class Bulk {
         change.lastInsertRowid = lastInsertRowid;
       }
     });
-    engine.rowsRead = rowsRead;
-    engine.rowsWritten = rowsWritten;
+    engine.counts = { rowsRead, rowsWritten };
     return { rows, change };
   }
 

@@ -1,4 +1,4 @@
-import type { Engine } from '../src/engine/engine.ts';
+import type { Engine, RowCounts } from '../src/engine/engine.ts';
 import { lastChange } from '../src/engine/statements.ts';
 import { DosqlError } from '../src/errors/index.ts';
 
@@ -16,8 +16,8 @@ export interface DrizzleRunResult {
   /** Rowid of the last inserted row of the object; bigint beyond ±(2^53-1); 0 for reads and DDL. */
   readonly lastInsertRowid: number | bigint;
   /** The platform's billing counts. */
-  rowsRead: number;
-  rowsWritten: number;
+  readonly rowsRead: number;
+  readonly rowsWritten: number;
 }
 
 type Change = ReturnType<typeof lastChange>;
@@ -36,8 +36,7 @@ class Onto {
 /** `SELECT changes()` costs as much as an insert: it waits until somebody asks. */
 class Result extends Onto implements DrizzleRunResult {
   readonly rows: unknown[];
-  readonly rowsRead: number;
-  readonly rowsWritten: number;
+  readonly #counts: RowCounts;
   readonly #engine: Engine;
   readonly #writes: number;
   #change: Change | undefined;
@@ -45,11 +44,18 @@ class Result extends Onto implements DrizzleRunResult {
   constructor(engine: Engine, rows: unknown[], change?: Change, target?: object) {
     super(target);
     this.rows = rows;
-    this.rowsRead = engine.rowsRead;
-    this.rowsWritten = engine.rowsWritten;
+    this.#counts = engine.counts;
     this.#engine = engine;
     this.#writes = engine.writes;
     this.#change = change;
+  }
+
+  get rowsRead(): number {
+    return this.#counts.rowsRead;
+  }
+
+  get rowsWritten(): number {
+    return this.#counts.rowsWritten;
   }
 
   get changes(): number {
@@ -96,7 +102,8 @@ export function runResult(
   plain: boolean,
 ): DrizzleRunResult {
   if (!plain) return new Result(engine, rows, change);
-  const result = new Result(engine, rows, change, {});
+  const { rowsRead, rowsWritten } = engine;
+  const result = new Result(engine, rows, change, { rowsRead, rowsWritten });
   own.call(result, 'changes', changes.get);
   own.call(result, 'rowsAffected', rowsAffected.get);
   own.call(result, 'lastInsertRowid', lastInsertRowid.get);

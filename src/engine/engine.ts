@@ -17,6 +17,12 @@ const ENGINES = new WeakMap<DurableObjectStorage, Engine>();
 const PLANS = 512;
 const MAX_CACHED_TEXT = 250_000;
 
+/** The platform's billing counts. */
+export interface RowCounts {
+  readonly rowsRead: number;
+  readonly rowsWritten: number;
+}
+
 interface Traits {
   readonly deferred: boolean;
   readonly computes: boolean;
@@ -49,9 +55,8 @@ export class Engine {
   writes = 0;
   /** `changes()` of a write that ran in several parts, valid while `writes` has not moved. */
   chunkedChanges = { writes: -1, changes: 0 };
-  /** Row counts of the last statement; valid until the next one. */
-  rowsRead = 0;
-  rowsWritten = 0;
+  /** Row counts of the last statement: its cursor, which counts until the next one, or a sum. Read only when asked for. */
+  counts: RowCounts = { rowsRead: 0, rowsWritten: 0 };
   /** Column names of the last statement. */
   names: readonly string[] = [];
   readonly #plans = new BoundedCache<string, Plan>(PLANS);
@@ -71,6 +76,14 @@ export class Engine {
   private constructor(readonly storage: DurableObjectStorage) {
     this.sql = storage.sql;
     this.pragmas = new Pragmas(this);
+  }
+
+  get rowsRead(): number {
+    return this.counts.rowsRead;
+  }
+
+  get rowsWritten(): number {
+    return this.counts.rowsWritten;
   }
 
   /** The plan for an SQL text; one cache look-up when it is known. */
@@ -107,9 +120,7 @@ export class Engine {
       return;
     }
     try {
-      const cursor = this.sql.exec(plan.sql, ...values);
-      this.rowsWritten = cursor.rowsWritten;
-      this.rowsRead = cursor.rowsRead;
+      this.counts = this.sql.exec(plan.sql, ...values);
     } catch (error) {
       this.#retry(error, plan.sql, plan, values);
     }
@@ -124,8 +135,7 @@ export class Engine {
       const cursor = this.sql.exec(sql, ...values);
       rows = drain(cursor);
       this.names = cursor.columnNames;
-      this.rowsRead = cursor.rowsRead;
-      this.rowsWritten = cursor.rowsWritten;
+      this.counts = cursor;
     } catch (error) {
       return this.#retry(error, sql, plan, values);
     }
@@ -248,12 +258,11 @@ export class Engine {
   /** Reads a result again as text where it may be rounded, keeping the counts of the first reading. */
   restore(sql: string, plan: Plan, values: readonly SqlValue[], rows: unknown[][], mode: IntegerMode): void {
     if (!rows.some((row) => row.some(isSuspect))) return;
-    const { names, rowsRead, rowsWritten } = this;
+    const { names, counts } = this;
     const exact = this.exec(exactQuery(sql, names.length), plan, values);
     restoreIntegers(rows, exact, names, mode, sql);
     this.names = names;
-    this.rowsRead = rowsRead;
-    this.rowsWritten = rowsWritten;
+    this.counts = counts;
   }
 
   /** After a failed `exec`: BigInt values are refused by the binding, before anything ran, so bind them exactly. */

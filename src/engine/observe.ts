@@ -26,15 +26,14 @@ export function observed<T>(
   } finally {
     event.ms = Date.now() - start;
     // What the listener runs itself must not get into the result, nor its failure into a statement that has run.
-    const { names, rowsRead, rowsWritten } = engine;
+    const { names, counts } = engine;
     try {
       onQuery?.(event);
     } catch (error) {
       console.error('onQuery threw', error);
     }
     engine.names = names;
-    engine.rowsRead = rowsRead;
-    engine.rowsWritten = rowsWritten;
+    engine.counts = counts;
   }
 }
 

@@ -43,9 +43,9 @@ export function runOversize(
   if (plan.reads) {
     const rows = runs.flatMap(one);
     if (columns) {
-      const { rowsRead } = engine;
+      const { counts } = engine;
       engine.exec(columns.sql, plan, columns.values);
-      engine.rowsRead = rowsRead;
+      engine.counts = counts;
     }
     return rows;
   }
@@ -115,8 +115,7 @@ export class ChunkTotals {
   /** Makes the totals the counts of the last statement. */
   done(): void {
     const { engine } = this;
-    engine.rowsRead = this.#read;
-    engine.rowsWritten = this.#written;
+    engine.counts = { rowsRead: this.#read, rowsWritten: this.#written };
     engine.chunkedChanges = { writes: engine.writes, changes: this.#changes };
   }
 }
