@@ -85,6 +85,8 @@ async function main(): Promise<void> {
   heading('Serving. Stop with Ctrl-C.');
   console.log(`  curl ${acme.base}stats`);
   console.log(`  curl ${acme.base}queries/departuresBoard`);
+  console.log(`  curl ${acme.base}history/airports/HNL`);
+  console.log(`  curl -N ${acme.base}live/routes/JFK`);
   console.log(`  curl -X POST ${acme.base}changes/addFlight`);
   console.log(
     `  curl -X POST ${url}globex/load/airports --data '[{"iata":"XYZ","name":"New","country":"USA","location":{"latitude":1,"longitude":2}}]'`,

@@ -44,6 +44,16 @@ function start(...args: string[]) {
   return { child, exit, until };
 }
 
+/** The data of server-sent events, as they arrive. */
+async function* eventsOf({ body }: Response): AsyncGenerator<unknown, void> {
+  let text = '';
+  for await (const chunk of body!.pipeThrough(new TextDecoderStream())) {
+    const events = (text + chunk).split('\n\n');
+    text = events.pop()!;
+    for (const event of events) yield JSON.parse(event.slice('data: '.length));
+  }
+}
+
 describe('the flights example', () => {
   test('ships the migrations that drizzle-kit wrote', () => {
     const check = [
@@ -68,7 +78,8 @@ describe('the flights example', () => {
     expect(output).toMatch(/flights +20,000 rows/);
     expect(output).toContain('✓ {"airports":3376,"routes":2977,"flights":20000,"timings":0}');
     expect(output).toContain('Rollback');
-    expect(output).toContain('11 of 11 checks held');
+    expect(output).toMatch(/Honolulu International +│ Daniel K. Inouye International/);
+    expect(output).toContain('12 of 12 checks held');
     expect(output).not.toContain('✗');
     expect(code).toBe(0);
     expect(readdirSync(temporary)).toEqual([]);
@@ -81,7 +92,7 @@ describe('the flights example', () => {
     const stats = (await (await fetch(`${url}acme/stats`)).json()) as {
       result: { rows: { flights: number } };
     };
-    // Closing Juneau, the last step of the tour, took nine of its 20,000 flights along.
+    // Closing Juneau, a step of the tour, took nine of its 20,000 flights along.
     expect(stats.result.rows.flights).toBe(19_991);
 
     const airport = { iata: 'XYZ', name: 'New', country: 'USA', location: { latitude: 1, longitude: 2 } };
@@ -103,6 +114,30 @@ describe('the flights example', () => {
     expect(await load([flight], 'flights')).toEqual({ status: 400, error: 'INVALID_PARAMETER' });
     const after = (await (await fetch(`${url}acme/stats`)).json()) as { result: { rows: object } };
     expect(after.result.rows).toMatchObject({ airports: 3377, routes: 2974 });
+
+    const history = (await (await fetch(`${url}acme/history/airports/HNL`)).json()) as {
+      result: { name: string; rowStart: string; rowEnd: string | null }[];
+    };
+    const [old, renamed] = history.result;
+    expect(history.result).toHaveLength(2);
+    expect(old).toMatchObject({ name: 'Honolulu International', rowEnd: renamed!.rowStart });
+    expect(renamed).toMatchObject({ name: 'Daniel K. Inouye International', rowEnd: null });
+
+    const watch = new AbortController();
+    const watched = await fetch(`${url}acme/live/routes/JFK`, { signal: watch.signal });
+    expect(watched.headers.get('content-type')).toBe('text/event-stream');
+    const events = eventsOf(watched);
+    const route = { origin: 'JFK', destination: 'LAX', distance: 2475 };
+    const now = await events.next();
+    expect(now.value).toMatchObject({ added: expect.arrayContaining([{ ...route, flights: 30 }]) });
+    await fetch(`${url}acme/changes/addFlight`, { method: 'POST' });
+    expect((await events.next()).value).toEqual({
+      added: [],
+      removed: [],
+      changed: [{ before: { ...route, flights: 30 }, after: { ...route, flights: 31 } }],
+      reordered: false,
+    });
+    watch.abort();
 
     child.kill('SIGTERM');
     expect((await exit).code).toBe(143);

@@ -72,6 +72,16 @@ export const expected: Record<string, (data: Data) => unknown[]> = {
     const routesClosed = routes(data.flights).filter(({ origin }) => origin === 'JNU').length;
     return [{ airport: `${byIata(data).get('JNU')!.name} (closed)`, routesClosed, flightsLeft: 0 }];
   },
+
+  renameHonolulu: (data) => {
+    const before = byIata(data).get('HNL')!.name;
+    const now = 'Daniel K. Inouye International';
+    const versions = [
+      { name: before, current: false },
+      { name: now, current: true },
+    ];
+    return [{ before, now, versions }];
+  },
 };
 
 /** Rows of each table once everything is loaded. */

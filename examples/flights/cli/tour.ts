@@ -6,7 +6,7 @@ import { costs, dim, heading, indent, rowsTable, sqlText, verdict } from './prin
 import { sourceOf } from './source.ts';
 
 const QUERIES = ['lateDepartures', 'longestRoutes', 'departuresBoard', 'slowestAirports', 'byWeekday'];
-const CHANGES = ['addFlight', 'changeOfMind', 'closeJuneau'];
+const CHANGES = ['addFlight', 'changeOfMind', 'closeJuneau', 'renameHonolulu'];
 
 /** Runs and prints every step. Returns whether each one answered what the raw data says. */
 export async function tour(client: Client, data: Data): Promise<boolean[]> {

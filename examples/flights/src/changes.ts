@@ -1,5 +1,8 @@
+import { asOf } from '@dotdo/dosql/adapters/history';
 import { eq, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/sqlite-core';
 import type { Tenant } from './database.ts';
+import { versionsOf } from './history.ts';
 import { airports, flights, routes } from './schema.ts';
 
 /** An upsert that answers with the row: one more flight from New York to Los Angeles. */
@@ -44,4 +47,20 @@ export async function closeJuneau(db: Tenant) {
     db.select({ flights: sql<number>`count(*)` }).from(flights).where(eq(flights.origin, 'JNU')),
   ]);
   return [{ airport: airport?.name, routesClosed: closed.length, flightsLeft: left?.flights }];
+}
+
+/** Time travel: Honolulu's airport beside its row as of before it was renamed, and every version the log has */
+export async function renameHonolulu(db: Tenant) {
+  const { lsn } = (await db.$client).log.head();
+  const honolulu = eq(airports.iata, 'HNL');
+  await db.update(airports).set({ name: 'Daniel K. Inouye International' }).where(honolulu);
+
+  const past = asOf(alias(airports, 'past'), { lsn });
+  const [names] = await db
+    .select({ before: past.name, now: airports.name })
+    .from(airports)
+    .innerJoin(past, eq(past.iata, airports.iata))
+    .where(honolulu);
+  const versions = await versionsOf(db, 'HNL');
+  return [{ ...names, versions: versions.map(({ name, rowEnd }) => ({ name, current: rowEnd === null })) }];
 }
