@@ -3,6 +3,7 @@ import type { Engine } from '../engine/engine.ts';
 import { makePlan, type Plan } from '../engine/plan.ts';
 import { DosqlError } from '../errors/index.ts';
 import { foldName, unquoteIdentifier } from '../sql/identifier.ts';
+import { tokenize } from '../sql/tokenizer.ts';
 import type { Hashed } from './drift.ts';
 import { findViolations, newViolations } from './violations.ts';
 
@@ -16,10 +17,28 @@ export interface Script {
   plans: Plan[];
 }
 
+const BREAKPOINT = '--> statement-breakpoint';
+
+/** The texts between drizzle-kit's breakpoints, which are comments; within a string it is just text. */
+function pieces(sql: string): string[] {
+  if (!sql.includes(BREAKPOINT)) return [sql];
+  const found: string[] = [];
+  const t = tokenize(sql);
+  let start = 0;
+  let end = 0;
+  for (let i = 0; i < t.length; i += 3) {
+    if (sql.slice(end, t[i + 1]).includes(BREAKPOINT)) {
+      found.push(sql.slice(start, end));
+      start = t[i + 1]!;
+    }
+    end = t[i + 2]!;
+  }
+  return [...found, sql.slice(start)];
+}
+
 /** Splits a migration into statements. @throws MIGRATION_FAILED for what must not run, before anything does */
 export function parseScript(engine: Engine, migration: Hashed): Script {
-  const plans = migration.sql
-    .split('--> statement-breakpoint')
+  const plans = pieces(migration.sql)
     .map((text) => makePlan(text, engine.planHooks))
     .flatMap((plan) => plan.parts ?? (plan.statement.verb ? plan : []));
   const script = { migration, plans };

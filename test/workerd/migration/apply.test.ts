@@ -31,6 +31,20 @@ describe('applying migrations', () => {
       for (const { upToDate } of reports) expect(upToDate).toEqual(['001_users', '002_seed']);
     }));
 
+  it('takes breakpoints as comments: without semicolons, and as text within a string', () =>
+    inObject(async (storage) => {
+      const db = await DB('test', { storage });
+      const sql = `CREATE TABLE notes (body text)
+--> statement-breakpoint
+-- the one that counts
+INSERT INTO notes VALUES ('a
+--> statement-breakpoint
+b')--> statement-breakpoint
+`;
+      await db.migrate([{ id: '001_notes', sql }]);
+      expect(value(storage, 'SELECT body FROM notes')).toBe('a\n--> statement-breakpoint\nb');
+    }));
+
   it('works in the constructor, inside blockConcurrencyWhile', () =>
     inObject(async (storage, ctx) => {
       await ctx.blockConcurrencyWhile(async () => {
