@@ -1,41 +1,29 @@
 import { defineConfig } from 'tsup';
 
-/** One entry per public module; shared code is split into chunks so that classes keep one identity. */
+/** One entry per public module. */
+const modules = {
+  index: 'src/index.ts',
+  errors: 'src/errors/index.ts',
+  wal: 'src/wal/index.ts',
+  cdc: 'src/cdc/index.ts',
+  history: 'src/history/index.ts',
+  drizzle: 'drizzle/index.ts',
+  'drizzle-sync': 'drizzle/sync.ts',
+  'drizzle-migrator': 'drizzle/migrator.ts',
+  'adapters-cdc': 'adapters/cdc.ts',
+  'adapters-history': 'adapters/history.ts',
+  'adapters-live': 'adapters/live.ts',
+};
+
+/** Shared code is split into chunks so that classes keep one identity. */
 export default defineConfig({
-  entry: {
-    index: 'src/index.ts',
-    errors: 'src/errors/index.ts',
-    wal: 'src/wal/index.ts',
-    cdc: 'src/cdc/index.ts',
-    history: 'src/history/index.ts',
-    drizzle: 'drizzle/index.ts',
-    'drizzle-sync': 'drizzle/sync.ts',
-    'drizzle-migrator': 'drizzle/migrator.ts',
-    'adapters-cdc': 'adapters/cdc.ts',
-    'adapters-history': 'adapters/history.ts',
-    'adapters-live': 'adapters/live.ts',
-    cli: 'cli/main.ts',
-  },
+  entry: { ...modules, cli: 'cli/main.ts' },
   format: 'esm',
   target: 'es2022',
   platform: 'neutral',
   splitting: true,
   treeshake: true,
   clean: true,
-  dts: {
-    entry: {
-      index: 'src/index.ts',
-      errors: 'src/errors/index.ts',
-      wal: 'src/wal/index.ts',
-      cdc: 'src/cdc/index.ts',
-      history: 'src/history/index.ts',
-      drizzle: 'drizzle/index.ts',
-      'drizzle-sync': 'drizzle/sync.ts',
-      'drizzle-migrator': 'drizzle/migrator.ts',
-      'adapters-cdc': 'adapters/cdc.ts',
-      'adapters-history': 'adapters/history.ts',
-      'adapters-live': 'adapters/live.ts',
-    },
-  },
+  dts: { entry: modules },
   external: ['drizzle-orm', /^drizzle-orm\//, /^node:/, 'cloudflare:workers'],
 });
