@@ -1,10 +1,11 @@
 import { Param, Placeholder, SQL } from 'drizzle-orm';
 import { inOneStatement } from '../src/engine/oversize.ts';
 import { lastChange } from '../src/engine/statements.ts';
+import { MAX_PARAMETERS } from '../src/sql/adapt.ts';
 import type { Built } from './builders.ts';
 import type { InsertBuilder } from './internals.ts';
 import { bindValues, type Form, type Placeholders, type Query, slotsOf } from './query.ts';
-import { buildInsert, type InsertColumn, MAX_PARAMETERS, type RowValue, valuesOf } from './row-values.ts';
+import { buildInsert, type InsertColumn, type RowValue, valuesOf } from './row-values.ts';
 
 export interface BulkResult {
   readonly rows: unknown[][];

@@ -1,9 +1,10 @@
 import type { SQL } from 'drizzle-orm';
+import { MAX_PARAMETERS } from '../src/sql/adapt.ts';
 import { effect } from './builders.ts';
 import { Bulk } from './bulk.ts';
 import type { InsertBuilder } from './internals.ts';
 import type { Query } from './query.ts';
-import { buildInsert, insertColumns, MAX_PARAMETERS, statementOf, valuesOf } from './row-values.ts';
+import { buildInsert, insertColumns, statementOf, valuesOf } from './row-values.ts';
 
 /** drizzle's own `values()` wraps every value at once; here that waits until a statement is built from it. */
 export function insertSql(this: InsertBuilder): SQL {

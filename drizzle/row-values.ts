@@ -6,9 +6,6 @@ import type { InsertBuilder } from './internals.ts';
 const INSERT = Symbol('insert');
 const PARTS = ['table', 'rows', 'onConflict', 'returning'];
 
-/** workerd: at most 100 bound parameters in a statement. */
-export const MAX_PARAMETERS = 100;
-
 /** A column that an insert names, and what stands for it in a row without it. */
 export interface InsertColumn {
   readonly key: string;

@@ -150,8 +150,9 @@ export class Engine {
     const outermost = this.depth === 0;
     if (outermost) this.pragmas.assert();
     this.depth++;
+    let result: T;
     try {
-      const result = this.storage.transactionSync(() => {
+      result = this.storage.transactionSync(() => {
         const result = work();
         if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
           // The platform would commit here and let the rest of the callback run outside the transaction.
@@ -164,8 +165,6 @@ export class Engine {
         if (outermost) this.beforeCommit();
         return result;
       });
-      if (outermost) this.committed();
-      return result;
     } catch (error) {
       if (outermost) this.rolledBack();
       this.undone(outermost);
@@ -173,6 +172,9 @@ export class Engine {
     } finally {
       this.depth--;
     }
+    // Outside the try: a listener that throws cannot undo what is committed.
+    if (outermost) this.committed();
+    return result;
   }
 
   /** Last check inside an outermost transaction. @throws FOREIGN_KEY_VIOLATION */

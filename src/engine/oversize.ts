@@ -97,7 +97,7 @@ export function inOneStatement<T>(engine: Engine, { sql, replace, tables }: Stat
 }
 
 /** Adds up what `changes()` and the row counts of several runs say, as if they were one. */
-export class ChunkTotals {
+class ChunkTotals {
   #changes = 0;
   #read = 0;
   #written = 0;

@@ -81,14 +81,14 @@ export async function runTransaction<T>(
   const loading = loadContext();
   if (loading) await loading;
   return parent.lock.exclusive(() =>
-    parent instanceof TransactionScope ? nested(parent, work, options) : outermost(parent, work, options),
+    parent instanceof TransactionScope ? nested(parent, work, timeoutMs) : outermost(parent, work, timeoutMs),
   );
 }
 
 async function outermost<T>(
   parent: Scope,
   work: (scope: TransactionScope) => Promise<T>,
-  options: TransactionOptions,
+  timeoutMs: number,
 ): Promise<T> {
   const { engine } = parent;
   const { streak } = engine;
@@ -102,27 +102,28 @@ async function outermost<T>(
     streak.start = Date.now();
   }
   engine.pragmas.assert();
-  const timeout = Math.min(options.timeoutMs ?? MAX_TIMEOUT_MS, MAX_TIMEOUT_MS);
+  const timeout = Math.min(timeoutMs, MAX_TIMEOUT_MS);
   const scope = new TransactionScope(parent, Date.now() + timeout);
+  let result: T;
   try {
-    const result = await inStorage(scope, work, timeout);
-    engine.committed();
-    return result;
+    result = await inStorage(scope, work, timeout);
   } catch (error) {
     engine.rolledBack();
     throw error;
   } finally {
     streak.end = Date.now();
   }
+  engine.committed();
+  return result;
 }
 
 async function nested<T>(
   parent: TransactionScope,
   work: (scope: TransactionScope) => Promise<T>,
-  options: TransactionOptions,
+  timeoutMs: number,
 ): Promise<T> {
   parent.check();
-  const deadline = Math.min(parent.deadline, Date.now() + (options.timeoutMs ?? MAX_TIMEOUT_MS));
+  const deadline = Math.min(parent.deadline, Date.now() + timeoutMs);
   return inStorage(new TransactionScope(parent, deadline), work, deadline - Date.now());
 }
 

@@ -1,8 +1,8 @@
 import { DosqlError } from '../errors/index.ts';
+import type { SqlValue } from '../sql/literal.ts';
 import type { Statement } from '../sql/types.ts';
 
-/** A value as the runtime binds it; bigint only until it is bound (see {@link integerVariant}). */
-export type SqlValue = null | number | string | bigint | ArrayBuffer | ArrayBufferView;
+export type { SqlValue };
 
 /** What may be given for a parameter: boolean is bound as 0/1, Date as ISO-8601 text, bigint exactly up to int64. */
 export type SqlValueInput = string | number | bigint | boolean | null | Date | Uint8Array | ArrayBuffer;

@@ -101,6 +101,29 @@ describe('extensions', () => {
       ]);
     }));
 
+  it('cannot make a committed transaction look rolled back', () =>
+    inObject(async (storage) => {
+      const undone: boolean[] = [];
+      const failing: Extension = {
+        name: 'failing',
+        install(host) {
+          host.onCommit(() => {
+            throw new Error('listener');
+          });
+          host.onRollback((outermost) => undone.push(outermost));
+          return {};
+        },
+      };
+      const db = await DB('t', { storage, extensions: [failing] });
+      await db.run('CREATE TABLE t (a)');
+      await expect(db.batch(['INSERT INTO t VALUES (1)'])).rejects.toThrow('listener');
+      await expect(
+        db.transaction(async (tx) => void (await tx.run('INSERT INTO t VALUES (2)'))),
+      ).rejects.toThrow('listener');
+      expect(undone).toEqual([]);
+      expect((await db.query('SELECT a FROM t')).rows).toEqual([{ a: 1 }, { a: 2 }]);
+    }));
+
   it('are installed once per storage, and tried again after a failure', () =>
     inObject(async (storage) => {
       let installs = 0;
