@@ -50,4 +50,10 @@ export type DosqlErrorCode =
   | 'CONSUMER_EXPIRED'
   | 'LOG_CORRUPT'
   | 'SINK_FAILED'
-  | 'SINK_CONFLICT';
+  | 'SINK_CONFLICT'
+  // External files.
+  | 'SOURCE_NOT_FOUND'
+  | 'SOURCE_FORBIDDEN'
+  | 'SOURCE_FAILED'
+  | 'SOURCE_UNSUPPORTED'
+  | 'CORRUPT_FILE';
