@@ -35,6 +35,8 @@ export function* iterateRows(
   };
   const cursor = open(bound.sql);
   const names = cursor.columnNames;
+  engine.names = names;
+  engine.counts = cursor;
   const make = factoryFor(plan, names);
   let exact: Iterator<unknown[]> | undefined;
   let index = 0;

@@ -34,6 +34,8 @@ export type DosqlErrorCode =
   | 'USE_TRANSACTION_HANDLE'
   | 'DATABASE_BUSY'
   | 'NEEDS_ASYNC'
+  | 'FOREIGN_IN_TRANSACTION'
+  | 'TIER_CONTENTION'
   | 'RESULT_EXPIRED'
   // Configuration.
   | 'SQL_NOT_ENABLED'
@@ -56,4 +58,11 @@ export type DosqlErrorCode =
   | 'SOURCE_FORBIDDEN'
   | 'SOURCE_FAILED'
   | 'SOURCE_UNSUPPORTED'
-  | 'CORRUPT_FILE';
+  | 'CORRUPT_FILE'
+  // Server.
+  | 'AUTH_REQUIRED'
+  | 'UNAUTHENTICATED'
+  | 'NOT_FOUND'
+  | 'STREAM_EXPIRED'
+  | 'TRANSACTION_CONFLICT'
+  | 'INTERNAL_ERROR';
