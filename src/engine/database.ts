@@ -61,7 +61,9 @@ export class Database extends Statements {
     }
     const sizeBefore = this.size;
     const extensions: Record<string, unknown> = {};
-    for (const [name, hook] of engine.maintenanceHooks) extensions[name] = await hook(options);
+    const end = Date.now() + (options.budgetMs ?? Infinity);
+    for (const [name, hook] of engine.maintenanceHooks)
+      extensions[name] = await hook({ ...options, budgetMs: Math.max(0, end - Date.now()) });
     await enter(this.scope, () => engine.sql.exec('PRAGMA optimize'));
     return { sizeBefore, sizeAfter: this.size, extensions };
   }

@@ -147,7 +147,7 @@ export class ChangeLog {
     return {
       head,
       horizon: horizonOf(store),
-      entries: segments.reduce((sum, { first, last }) => sum + (last && last - (first || 1) + 1), 0),
+      entries: segments.reduce((sum, { first, last }) => sum + (last && last - first + 1), 0),
       segments,
       tables: [...store.tables.values()].map(({ name, since, columns, dropped }) => ({
         name,

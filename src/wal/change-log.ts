@@ -7,10 +7,11 @@ import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
 import { ChangeLog, newEpoch } from './api.ts';
 import { durationMs } from './duration.ts';
-import { lsnOf, timeAt } from './instant.ts';
+import { timeAt } from './instant.ts';
+import { maintain } from './maintenance.ts';
 import { withRecursiveTriggers } from './replace.ts';
 import { type Choice, SchemaFollower } from './schema.ts';
-import { makeKeyIndex, prune, rotate } from './segments.ts';
+import { makeKeyIndex } from './segments.ts';
 import { LOG_TABLES, LogStore } from './store.ts';
 
 export interface ChangeLogOptions {
@@ -45,7 +46,6 @@ const TABLES = [
 
 /** Version of the log's tables; see docs/formats/log.md. */
 const FORMAT = 1;
-const SEGMENT_ENTRIES = 100;
 
 /**
  * Records every change of the chosen tables, in the transaction that makes it: one more billed row per changed row. It is
@@ -90,7 +90,7 @@ async function begin(host: EngineHost, options: ChangeLogOptions) {
   host.onTransactionEnd((single) => store.ended(single));
   host.onRollback((outermost) => store.rolledBack(outermost));
   const retain = options.retain === undefined ? undefined : durationMs(options.retain);
-  host.onMaintenance(() => (retain === undefined ? undefined : turn(() => maintain(store, retain))));
+  host.onMaintenance(({ budgetMs }) => maintain(store, retain, budgetMs));
   const started = { store, follower };
   STARTED.set(engine, started);
   return started;
@@ -155,16 +155,4 @@ function replaceRewrite(
     around: (run) =>
       recursiveTriggers || store.tables.has(target) ? withRecursiveTriggers(store.engine.sql, run) : run(),
   };
-}
-
-function maintain(store: LogStore, retain: number): unknown {
-  const now = Date.now();
-  return store.engine.transactionSync(() => {
-    const current = store.segments.at(-1)!;
-    const first = current.first || 1;
-    const entries = store.last() - first;
-    // Segments of a third of the time that is kept; not for a handful of entries.
-    if (entries >= SEGMENT_ENTRIES && now - timeAt(store, first) > retain / 3) rotate(store);
-    return prune(store, lsnOf(store, now - retain, true));
-  });
 }

@@ -4,5 +4,6 @@ export { type ChangeLogApi, type ChangeLogOptions, changeLog } from './change-lo
 export type { Consumer, ConsumerOptions, ConsumerPosition, DrainedBatch } from './consumer.ts';
 export type { ChangeEvent, LogBatch } from './event.ts';
 export type { Point } from './instant.ts';
+export type { LogReport } from './maintenance.ts';
 export type { ReadOptions } from './read.ts';
 export type { PruneReport } from './segments.ts';

@@ -43,7 +43,7 @@ export function lsnOf(store: LogStore, point: Point, before = false): number {
     return before ? lsn - 1 : lsn;
   }
   const ms = timeOf(point);
-  let low = (store.segments[0]?.first || 1) - 1;
+  let low = store.segments[0]?.first - 1;
   let high = store.last();
   // Times do not decrease with the LSN, and there are no gaps.
   while (low < high) {
@@ -73,7 +73,7 @@ function transactionEnd(store: LogStore, id: string | number): number {
 
 /** The oldest point at which a table (or, without one, the log) can be read. */
 export function horizonOf(store: LogStore, table?: TrackedTable): { lsn: number; ts: number } {
-  const lsn = Math.max(store.horizon, table?.since ?? (store.segments[0]!.first || 1));
+  const lsn = Math.max(store.horizon, table?.since ?? store.segments[0]!.first);
   return { lsn, ts: timeAt(store, lsn) };
 }
 

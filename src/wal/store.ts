@@ -95,7 +95,7 @@ export class LogStore implements LogSource {
       const [[first, last]] = this.all(
         `SELECT (SELECT min(lsn) FROM ${name}),(SELECT max(lsn) FROM ${name})`,
       ) as [[number | null, number | null]];
-      return { name, first: first ?? 0, last: last ?? 0 };
+      return { name, first: first ?? 1, last: last ?? 0 };
     });
     this.slots = this.all("SELECT name FROM pragma_table_info('_dosql_log') WHERE cid>4 ORDER BY cid").map(
       ([name]) => name as string,

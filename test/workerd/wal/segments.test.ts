@@ -8,6 +8,11 @@ import { freshStub, inObject } from '../object.ts';
 const open = (storage: DurableObjectStorage, options: Partial<Parameters<typeof changeLog>[0]> = {}) =>
   DB('t', { storage, extensions: [changeLog({ tables: '*', ...options }), timeTravel()] });
 
+/** Resolves when the clock is behind this time. */
+async function later(ms: number): Promise<void> {
+  while (Date.now() <= ms) await scheduler.wait(1);
+}
+
 describe('segments', () => {
   for (const keyIndex of [false, true]) {
     it(`are read as one log and dropped as a whole, without a written row${keyIndex ? ', with an index' : ''}`, () =>
@@ -101,6 +106,66 @@ describe('segments', () => {
       const { extensions } = await db.maintenance();
       expect(extensions['log']).toMatchObject({ pruned: 201, horizon: { lsn: first + 201 } });
       expect(db.log.stats().tables).toHaveLength(1);
+    }));
+
+  it('are pruned one by one within the budget of maintenance, which goes on at the next call', () =>
+    inObject(async (storage) => {
+      const db = await open(storage, { retain: 0 });
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)');
+      const held = await db.log.consumer('held');
+      for (let n = 0; n < 4; n++) {
+        await db.run('INSERT INTO t (n) VALUES (1), (2), (3)');
+        await db.log.rotate();
+      }
+      // Entries of this very millisecond are not older than it.
+      const { ts } = db.log.head();
+      await later(ts);
+      const { extensions: waiting } = await db.maintenance();
+      expect(waiting['log']).toMatchObject({ pruned: 0, done: true, consumers: [{ name: 'held', lag: 16 }] });
+      await held.ack(db.log.head().lsn);
+      const segments = () => db.log.stats().segments.length;
+      expect(segments()).toBe(5);
+      const { extensions: idle } = await db.maintenance({ budgetMs: 0 });
+      expect(idle['log']).toMatchObject({ pruned: 0, done: false });
+      expect(segments()).toBe(5);
+      // The first piece of work begins in time, and waits behind this transaction until the time is up.
+      const slow = db.transaction(async () => later(Date.now() + 20));
+      const { extensions: some } = await db.maintenance({ budgetMs: 10 });
+      await slow;
+      expect(some['log']).toMatchObject({ pruned: db.log.stats().horizon.lsn - 1, done: false });
+      expect(segments()).toBe(4);
+      const { extensions: rest } = await db.maintenance();
+      const { lsn } = db.log.head();
+      expect(rest['log']).toMatchObject({
+        done: true,
+        entries: 1,
+        horizon: { lsn },
+        segments: [{ first: lsn }],
+      });
+      expect((await db.query('SELECT count(*) AS n FROM _dosql_tx')).rows).toEqual([{ n: 0 }]);
+      const again = (await db.maintenance()).extensions['log'];
+      expect(again).toMatchObject({ pruned: 0, done: true });
+      await expect(db.maintenance({ budgetMs: NaN })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }));
+
+  it('are reported by maintenance also where nothing is ever pruned', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)');
+      await db.log.consumer('slow', { from: 'start' });
+      await db.run('INSERT INTO t VALUES (1, 1)');
+      const { lsn } = db.log.head();
+      expect((await db.maintenance()).extensions['log']).toEqual({
+        pruned: 0,
+        done: true,
+        ...db.log.stats(),
+      });
+      expect(db.log.stats()).toMatchObject({
+        entries: lsn,
+        segments: [{ name: '_dosql_log', first: 1, last: lsn }],
+        horizon: { lsn: 1 },
+        consumers: [{ name: 'slow', acked: 0, lag: lsn, expired: false }],
+      });
     }));
 
   it('keep an index that was asked for later out of the old ones', async () => {
