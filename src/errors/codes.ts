@@ -65,4 +65,7 @@ export type DosqlErrorCode =
   | 'NOT_FOUND'
   | 'STREAM_EXPIRED'
   | 'TRANSACTION_CONFLICT'
-  | 'INTERNAL_ERROR';
+  | 'INTERNAL_ERROR'
+  | 'DATABASE_CHANGED'
+  // Client.
+  | 'CONNECTION_FAILED';
