@@ -35,8 +35,11 @@ const CONSTRAINT =
 
 /** What other messages mean: [pattern, code]. The last one is anything. */
 const MESSAGES: readonly [RegExp, DosqlErrorCode][] = [
-  [/no such table: (?<table>[^\s:]+)/, 'NO_SUCH_TABLE'],
-  [/(?:no such column: |has no column named )(?<column>[^\s:]+)/, 'NO_SUCH_COLUMN'],
+  [/no such table: (?<table>.+?)(?= at offset \d|: SQLITE_|$)/, 'NO_SUCH_TABLE'],
+  [
+    /(?:no such column: |has no column named )(?<column>.+?)(?= - should| at offset \d|: SQLITE_|$)/,
+    'NO_SUCH_COLUMN',
+  ],
   [/syntax error|incomplete input|unrecognized token/, 'SYNTAX_ERROR'],
   [/Wrong number of parameter bindings/, 'PARAMETER_COUNT'],
   [/SQL is not enabled/, 'SQL_NOT_ENABLED'],

@@ -100,7 +100,6 @@ export function analyze(sql: string): Statement {
     replace,
     rollbackConflict,
     compoundTerms: found.compoundTerms,
-    more: skipSemicolons(t, end) < t.length,
     ...(pragma && { pragma }),
   });
 }

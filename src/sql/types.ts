@@ -52,8 +52,6 @@ export interface Statement {
   readonly rollbackConflict: boolean;
   /** Largest number of terms in one compound SELECT (1 when there is none; multi-row VALUES counts as one term). */
   readonly compoundTerms: number;
-  /** The text goes on behind this statement's `;` with something else than `;` and comments. */
-  readonly more: boolean;
   /** Pragma name, lower case, and whether it is assigned (`=` or call form with an argument), for kind `pragma`. */
   readonly pragma?: { readonly name: string; readonly assigns: boolean };
 }

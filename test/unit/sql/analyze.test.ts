@@ -187,10 +187,10 @@ describe('analyze', () => {
     expect(analyze('SELECT 1').pragma).toBeUndefined();
   });
 
-  test('describes the first statement and tells that there are more', () => {
-    expect(analyze('SELECT ? FROM t; ; -- end\n')).toMatchObject({ more: false, parameterCount: 1 });
+  test('describes the first statement of several', () => {
+    expect(analyze('SELECT ? FROM t; ; -- end\n')).toMatchObject({ parameterCount: 1 });
     const two = analyze('SELECT ? FROM t; DELETE FROM u WHERE a = ?');
-    expect(two).toMatchObject({ more: true, kind: 'read', parameterCount: 1 });
+    expect(two).toMatchObject({ kind: 'read', parameterCount: 1 });
     expect(two.tables).toHaveLength(1);
   });
 

@@ -225,6 +225,19 @@ describe('what a statement may not be', () => {
     }),
   );
 
+  it.each([
+    ['SELECT * FROM "no such: thing"', { table: 'no such: thing' }],
+    ['SELECT t."odd name" FROM t', { columns: ['t.odd name'] }],
+    ['INSERT INTO t ("odd name") VALUES (1)', { columns: ['odd name'] }],
+    ['SELECT "odd" FROM t AS x WHERE x.missing', { columns: ['x.missing'] }],
+  ])('the error of %s names it whole', (sql, names) =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.run('CREATE TABLE t (a)');
+      await expect(db.query(sql)).rejects.toMatchObject(names);
+    }),
+  );
+
   it('a value over the row limit is LIMIT_EXCEEDED and writes nothing', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });
