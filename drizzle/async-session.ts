@@ -1,11 +1,13 @@
 import { DrizzleQueryError, entityKind, type TablesRelationalConfig } from 'drizzle-orm';
 import type { WithCacheConfig } from 'drizzle-orm/cache/core/types';
 import { SQLiteTransaction } from 'drizzle-orm/sqlite-core';
-import { enter } from '../src/engine/scope.ts';
+import { isMoved, loadForeign, type Ready, withForeign } from '../src/engine/foreign.ts';
+import type { Plan } from '../src/engine/plan.ts';
+import { enter, type Scope } from '../src/engine/scope.ts';
 import { runTransaction } from '../src/engine/transaction.ts';
 import { attach, entryPoints } from './attach.ts';
 import type { Connection, Handle } from './connection.ts';
-import { type Form, type Metadata, type Method, type Placeholders, Query } from './query.ts';
+import { type Form, type Metadata, type Method, type Placeholders, planOf, Query } from './query.ts';
 import type { DrizzleRunResult } from './result.ts';
 import { type Options, Session } from './session.ts';
 
@@ -39,7 +41,10 @@ export class AsyncQuery extends Query {
       if (handle === undefined || handle.scope.blocked || session.cache !== undefined) {
         return await this.#wait(work, placeholders);
       }
-      handle.scope.check();
+      const { scope } = handle;
+      if (scope.engine.loads && this.#plan(scope, work).foreign)
+        return await this.#turn(scope, work, placeholders);
+      scope.check();
       return work.call(this, placeholders);
     } catch (error) {
       throw this.failed(error, placeholders);
@@ -49,20 +54,57 @@ export class AsyncQuery extends Query {
   async #wait(work: Work, placeholders: Placeholders): Promise<unknown> {
     const { scope } = await this.session.open();
     const { cache } = this.session;
-    if (!cache || !this.metadata) return enter(scope, () => work.call(this, placeholders));
+    if (!cache || !this.metadata) return this.#turn(scope, work, placeholders);
     const { sql } = this.form;
     const key = this.bind(placeholders).map(keyPart);
     const first = work === this.getNow;
     if (!first && work !== this.allNow) {
-      return this.queryWithCache(sql, key, () => enter(scope, () => work.call(this, placeholders)));
+      return this.queryWithCache(sql, key, async () => this.#turn(scope, work, placeholders));
     }
     // Rows are cached as they come: a cache that keeps JSON would lose what decoding makes of them.
     const form = (first && this.form.first) || this.form;
-    const rows = await this.queryWithCache(form.sql, key, () =>
-      enter(scope, () => this.fetch(form, placeholders)),
-    );
+    const rows = (await this.queryWithCache(form.sql, key, async () =>
+      this.#turn(scope, first ? firstRows : this.valuesNow, placeholders),
+    )) as unknown[][];
     const all = this.mapAll(rows.map((row) => row.slice()));
     return first ? all[0] : all;
+  }
+
+  /** Runs when the scope's turn comes, with the rows it needs from outside. */
+  #turn(scope: Scope, work: Work, placeholders: Placeholders): Promise<unknown> {
+    const plan = this.#plan(scope, work);
+    if (!plan.foreign) return enter(scope, () => work.call(this, placeholders));
+    return withForeign(scope, plan, this.bind(placeholders), this.session.settings, (ready) =>
+      work.call(this.with(ready, plan), placeholders),
+    );
+  }
+
+  #plan({ engine }: Scope, work?: Work): Plan {
+    const { form } = this;
+    return planOf(engine, ((work === this.getNow || work === firstRows) && form.first) || form);
+  }
+
+  /** The same query with its rows from outside. */
+  with(ready: Ready, { sql }: Plan): AsyncQuery {
+    const { session, form, params, method, metadata } = this;
+    return new AsyncQuery(
+      session,
+      { ...form, sql, first: undefined, mapper: this.mapper(), ready },
+      params,
+      method,
+      metadata,
+    );
+  }
+
+  /** What a batch needs loaded before it starts. */
+  async load(scope: Scope): Promise<AsyncQuery> {
+    const plan = this.#plan(scope, this.method === 'get' ? this.getNow : undefined);
+    if (!plan.foreign) return this;
+    try {
+      return this.with(await loadForeign(plan, this.bind(undefined), this.session.settings), plan);
+    } catch (error) {
+      throw this.failed(error);
+    }
   }
 
   failed(error: unknown, placeholders?: Placeholders): DrizzleQueryError {
@@ -74,6 +116,10 @@ export class AsyncQuery extends Query {
       return new DrizzleQueryError(this.form.sql, [], error as Error);
     }
   }
+}
+
+function firstRows(this: AsyncQuery, placeholders?: Placeholders): unknown[][] {
+  return this.fetch(this.form.first ?? this.form, placeholders);
 }
 
 /** JSON, of which cache keys are made, has no bigint and sees no bytes in an ArrayBuffer. */
@@ -124,8 +170,7 @@ export class AsyncSession extends Session {
     const { scope } = this.handle ?? (await this.open());
     const prepared: AsyncQuery[] = [];
     for (const query of queries) prepared.push(this.#prepare(query._prepare()));
-    const work = () => scope.engine.transactionSync(() => prepared.map(runNow));
-    const results = scope.blocked ? await enter(scope, work) : work();
+    const results = await this.#together(scope, prepared);
     const { cache } = this;
     if (cache) {
       const writes = prepared.filter(({ metadata }) => metadata && metadata.type !== 'select');
@@ -134,6 +179,30 @@ export class AsyncSession extends Session {
       );
     }
     return results;
+  }
+
+  async #together(scope: Scope, prepared: readonly AsyncQuery[]): Promise<unknown[]> {
+    const { engine } = scope;
+    let loaded = prepared;
+    if (engine.loads) {
+      const queries: AsyncQuery[] = [];
+      for (const query of prepared) queries.push(await query.load(scope));
+      loaded = queries;
+    }
+    const work = () => engine.transactionSync(() => loaded.map(runNow));
+    try {
+      return scope.blocked ? await enter(scope, work) : work();
+    } catch (error) {
+      if (!isMoved((error as Error).cause)) throw error;
+    }
+    // Others moved the rows, or a query before: each must load after the one before it has run.
+    return this.transaction(async (tx) => {
+      const { session } = tx as unknown as { session: AsyncSession };
+      const results: unknown[] = [];
+      for (const { form, params, method, metadata } of prepared)
+        results.push(await session.query(form, params, method, metadata).execute());
+      return results;
+    });
   }
 
   /** `db.run(sql…)` and its like are no prepared queries, but tell what they would run. */

@@ -3,6 +3,7 @@ import type { Cache } from 'drizzle-orm/cache/core';
 import type { WithCacheConfig } from 'drizzle-orm/cache/core/types';
 import { type PreparedQueryConfig, SQLitePreparedQuery } from 'drizzle-orm/sqlite-core';
 import type { Engine } from '../src/engine/engine.ts';
+import type { Ready } from '../src/engine/foreign.ts';
 import { observed } from '../src/engine/observe.ts';
 import { factoryFor, type Plan } from '../src/engine/plan.ts';
 import { encodeValue, type SqlValue } from '../src/engine/values.ts';
@@ -32,6 +33,8 @@ export interface Form {
   mapper?: Mapper | undefined;
   /** An insert of more rows than one statement can bind. */
   readonly bulk?: Bulk | undefined;
+  /** What runs in its place, with rows from outside the object. */
+  readonly ready?: Ready | undefined;
 }
 
 /** A parameter that is given at execution. */
@@ -113,7 +116,7 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
       const { rows, change } = form.bulk.run(this, placeholders);
       return runResult(engine, objects(plan, engine.names, rows), change, plain);
     }
-    if (!write || returning || session.settings.onQuery) {
+    if (!write || returning || session.settings.onQuery || form.ready) {
       const rows = this.fetch(form, placeholders);
       return runResult(engine, objects(plan, engine.names, rows), write ? undefined : NOTHING, plain);
     }
@@ -133,11 +136,12 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
     const plan = planOf(engine, form);
     logger?.logQuery(form.sql, values);
     const mode = this.mapper()?.exact ? 'bigint' : settings.integers;
-    const run = () => engine.all(plan, values, mode);
+    const { ready } = form;
+    const run = () => (ready ? engine.all(ready.plan, ready.values, mode) : engine.all(plan, values, mode));
     return settings.onQuery ? observed(engine, settings, plan, values, run) : run();
   }
 
-  protected fetch(form: Form, placeholders: Placeholders): unknown[][] {
+  fetch(form: Form, placeholders: Placeholders): unknown[][] {
     if (form.bulk) return form.bulk.run(this, placeholders).rows;
     return this.rowsOf(form, this.bind(placeholders));
   }
@@ -157,7 +161,7 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
   }
 }
 
-function planOf(engine: Engine, form: Form): Plan {
+export function planOf(engine: Engine, form: Form): Plan {
   if (engine.planHooks.length > 0) return engine.plan(form.sql);
   form.plan ??= engine.plan(form.sql);
   return form.plan;

@@ -12,7 +12,8 @@ export type {
 } from './engine/extension.ts';
 export type { IntegerMode } from './engine/integers.ts';
 export type { QueryEvent, QueryResult, RunResult } from './engine/result.ts';
-export type { BatchItem, QueryOptions, SyncTransaction, Transaction } from './engine/statements.ts';
+export type { BatchItem, QueryOptions, Transaction } from './engine/statements.ts';
+export type { SyncTransaction } from './engine/sync-transaction.ts';
 export type { TransactionOptions } from './engine/transaction.ts';
 export type { Params, Row, SqlValueInput, Value } from './engine/values.ts';
 export { DosqlError, type DosqlErrorCode, isDosqlError } from './errors/index.ts';

@@ -3,6 +3,7 @@ import type { MigrationReport, MigrationSource } from '../migration/types.ts';
 import type { Engine } from './engine.ts';
 import { type Explanation, explain } from './explain.ts';
 import type { MaintenanceOptions, MaintenanceReport } from './extension.ts';
+import { loadForeign } from './foreign.ts';
 import { enter, RootScope } from './scope.ts';
 import { type Settings, Statements } from './statements.ts';
 import { encodeParams, type Params } from './values.ts';
@@ -33,11 +34,14 @@ export class Database extends Statements {
 
   /** SQLite's plan of a statement, what text will really run, and what it reads. Runs nothing. @throws DosqlError */
   async explain(sql: string, params?: Params): Promise<Explanation> {
-    return enter(this.scope, () => {
-      const { engine } = this.scope;
-      const plan = engine.plan(sql);
-      return explain(engine, plan, encodeParams(plan.statement, params));
-    });
+    const { engine } = this.scope;
+    const plan = engine.plan(sql);
+    const values = encodeParams(plan.statement, params);
+    const ready =
+      plan.foreign && !plan.parts
+        ? await loadForeign(plan, values, { explain: true, tier: this.settings.tier })
+        : undefined;
+    return enter(this.scope, () => explain(engine, plan, values, ready));
   }
 
   /**

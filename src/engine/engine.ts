@@ -39,6 +39,8 @@ export class Engine {
   readonly sql: SqlStorage;
   readonly lock = new Lock();
   readonly pragmas: Pragmas;
+  /** An extension may make statements read rows from outside the object. */
+  loads = false;
   readonly planHooks: ((statement: Statement) => Rewrite | undefined)[] = [];
   readonly schemaHooks: SchemaHook[] = [];
   readonly endHooks: TransactionEndHook[] = [];

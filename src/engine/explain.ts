@@ -1,5 +1,7 @@
 import { DosqlError } from '../errors/index.ts';
+import type { ScanReport } from '../relation/provider.ts';
 import type { Engine } from './engine.ts';
+import type { Ready } from './foreign.ts';
 import type { Plan } from './plan.ts';
 import type { SqlValue } from './values.ts';
 
@@ -15,10 +17,12 @@ export interface Explanation {
   sql: string;
   /** Tables, views and external sources the statement names, in order of appearance. */
   relations: string[];
+  /** What would be read from outside the object, one per source. */
+  sources: readonly ScanReport[];
 }
 
-/** SQLite's plan of a statement, without running it. */
-export function explain(engine: Engine, plan: Plan, values: readonly SqlValue[]): Explanation {
+/** SQLite's plan of a statement, without running it. `ready` is what runs in its place. */
+export function explain(engine: Engine, plan: Plan, values: readonly SqlValue[], ready?: Ready): Explanation {
   if (plan.refusal) throw plan.refusal();
   // EXPLAIN holds for the first of several statements only: the others would run.
   if (plan.parts) {
@@ -30,12 +34,12 @@ export function explain(engine: Engine, plan: Plan, values: readonly SqlValue[])
   if (plan.statement.kind === 'pragma') {
     throw new DosqlError('UNSUPPORTED_STATEMENT', 'A PRAGMA cannot be explained.', { statement: plan.sql });
   }
-  let { sql } = plan;
-  let bound = values as SqlValue[];
-  for (const rewrite of plan.rewrites) {
+  const shownPlan = ready?.plan ?? plan;
+  let { sql } = shownPlan;
+  let bound = (ready?.values ?? values) as SqlValue[];
+  for (const rewrite of shownPlan.rewrites) {
     sql = rewrite.sql ?? sql;
-    const next = rewrite.bind?.(bound);
-    if (Array.isArray(next)) bound = next as SqlValue[];
+    bound = (rewrite.bind?.(bound) as SqlValue[] | undefined) ?? bound;
   }
   const shown = engine.plan(`EXPLAIN QUERY PLAN ${sql}`);
   const rows = engine.all(shown, bound, 'number') as [
@@ -53,5 +57,5 @@ export function explain(engine: Engine, plan: Plan, values: readonly SqlValue[])
   }
   const relations = new Set<string>();
   for (const table of plan.statement.tables) if (!table.cte) relations.add(table.name);
-  return { plan: roots, sql, relations: [...relations] };
+  return { plan: roots, sql, relations: [...relations], sources: ready?.report ?? [] };
 }

@@ -1,3 +1,5 @@
+import type { ScanReport } from '../relation/provider.ts';
+import type { SqlValue } from '../sql/literal.ts';
 import type { Statement } from '../sql/types.ts';
 import type { Engine } from './engine.ts';
 import type { Plan } from './plan.ts';
@@ -6,10 +8,34 @@ import type { Plan } from './plan.ts';
 export interface Rewrite {
   /** Text to run instead. */
   readonly sql?: string;
-  /** Values to bind instead, derived from the caller's. A promise makes the statement need the async API. */
-  readonly bind?: (values: readonly unknown[]) => unknown[] | Promise<unknown[]>;
+  /** Values to bind instead, derived from the caller's. */
+  readonly bind?: (values: readonly unknown[]) => unknown[];
   /** Runs the statement inside a synchronous frame (pragmas on and off again, say). */
   readonly around?: <T>(run: () => T) => T;
+  /** Fetches rows from outside the object for one execution. The statement then needs the asynchronous API. */
+  readonly load?: (values: readonly SqlValue[], options: LoadOptions) => Promise<Loaded>;
+  /** With `tier: 'hot'` the statement runs as it is, without {@link load}. */
+  readonly optional?: boolean;
+}
+
+export interface LoadOptions {
+  /** Only say what would be read: no rows. */
+  readonly explain?: boolean;
+  /** Rows of tiered tables: those in the object, or all (default). */
+  readonly tier?: 'hot' | 'all' | undefined;
+}
+
+/** What {@link Rewrite.load} found for one execution. */
+export interface Loaded {
+  /** Runs in the place of the user's text, which runs untouched when this is absent. */
+  readonly sql?: string;
+  /** Values for `sql`. */
+  readonly values?: readonly SqlValue[];
+  /** False when what was loaded is stale. Asked in the synchronous turn in which the statement runs. */
+  valid?(): boolean;
+  /** Runs the statement inside a synchronous frame, in the transaction of the statement when it makes one. */
+  readonly around?: <T>(run: () => T) => T;
+  readonly report: readonly ScanReport[];
 }
 
 /** Called before and after a DDL statement. */

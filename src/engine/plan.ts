@@ -21,6 +21,8 @@ export interface Plan {
   /** Too large for one `sql.exec`: to be split or re-expressed. */
   readonly oversize: boolean;
   readonly rewrites: readonly Rewrite[];
+  /** Needs rows from outside the object, or one of its parts does. */
+  readonly foreign: boolean;
   /** The plans of each statement when the text holds several. */
   readonly parts: readonly Plan[] | undefined;
   /** Why the statement is refused. */
@@ -50,7 +52,8 @@ export function makePlan(
       : text;
   if (spans.length > 1) {
     const parts = spans.map(({ start, end }) => makePlan(sql.slice(start, end), hooks));
-    return { ...blank(sql, parts[parts.length - 1]?.statement as Statement), parts };
+    const foreign = parts.some((part) => part.foreign);
+    return { ...blank(sql, parts[parts.length - 1]?.statement as Statement), parts, foreign };
   }
   const statement = analyze(sql);
   const refusal = spans.length === 0 ? () => emptyStatement(sql) : refuse(statement);
@@ -65,6 +68,7 @@ export function makePlan(
   return {
     ...blank(sql, statement),
     rewrites,
+    foreign: rewrites.some(({ load }) => load),
     oversize,
     plain: simple && !oversize && rewrites.length === 0,
     reads: statement.kind === 'read',
@@ -80,6 +84,7 @@ function blank(sql: string, statement: Statement): Plan {
     reads: false,
     oversize: false,
     rewrites: [],
+    foreign: false,
     parts: undefined,
     refusal: undefined,
     returnsInput: false,

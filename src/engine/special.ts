@@ -1,5 +1,6 @@
 import { DosqlError } from '../errors/index.ts';
 import type { Engine } from './engine.ts';
+import { needsAsync } from './foreign.ts';
 import type { IntegerMode } from './integers.ts';
 import { runOversize } from './oversize.ts';
 import type { Plan } from './plan.ts';
@@ -15,6 +16,7 @@ export function runSpecial(
 ): unknown[][] {
   if (plan.refusal) throw plan.refusal();
   if (plan.parts) return runSeveral(engine, plan, plan.parts, values, mode);
+  if (plan.foreign) throw needsAsync(engine, plan);
   if (plan.rewrites.length > 0) return runRewritten(engine, plan, values, mode);
   if (plan.oversize) return runOversize(engine, plan, values, mode);
   const { statement } = plan;
@@ -51,6 +53,7 @@ function runSeveral(
       { statement: plan.sql },
     );
   }
+  if (plan.foreign) throw needsAsync(engine, plan);
   return engine.transactionSync(() => {
     let rows: unknown[][] = [];
     for (const part of parts) rows = engine.all(part, values, mode);
@@ -78,17 +81,7 @@ function runRewritten(
   };
   for (const { sql: text = sql, bind, around } of plan.rewrites) {
     sql = text;
-    const next = bind?.(bound);
-    if (next instanceof Promise) {
-      throw new DosqlError(
-        'NEEDS_ASYNC',
-        'This statement reads rows from outside the object; use the asynchronous API.',
-        {
-          statement: plan.sql,
-        },
-      );
-    }
-    bound = (next as SqlValue[] | undefined) ?? bound;
+    bound = (bind?.(bound) as SqlValue[] | undefined) ?? bound;
     const inner = run;
     if (around) run = () => around(inner);
   }

@@ -1,12 +1,13 @@
-import { DosqlError } from '../errors/index.ts';
 import { drain } from './cursor.ts';
 import type { Engine } from './engine.ts';
+import { hotOnly, isMoved, loadForeign, type Ready, withForeign } from './foreign.ts';
 import type { IntegerMode } from './integers.ts';
 import { iterateRows } from './iterate.ts';
 import { observed } from './observe.ts';
 import { factoryFor, type Plan } from './plan.ts';
 import type { QueryEvent, QueryResult, RunResult } from './result.ts';
 import { enter, enterSync, type Scope } from './scope.ts';
+import { rolledBack, SyncTransaction } from './sync-transaction.ts';
 import { runTransaction, type TransactionOptions, type TransactionScope } from './transaction.ts';
 import { encodeParams, type Params, type Row, type SqlValue, type SqlValueInput } from './values.ts';
 
@@ -15,6 +16,8 @@ export interface QueryOptions {
   integers?: IntegerMode;
   /** `'values'`: each row is an array in column order, so that equal column names lose nothing. Default `'object'`. */
   rows?: 'object' | 'values';
+  /** Rows of tiered tables: those in the object, or all (default). */
+  tier?: 'hot' | 'all';
 }
 
 /** One statement of a batch. */
@@ -25,6 +28,8 @@ export interface Settings {
   readonly integers: IntegerMode;
   readonly onQuery?: ((event: QueryEvent) => void) | undefined;
   readonly captureParams?: boolean | undefined;
+  /** Which rows of tiered tables the handle sees; default `'all'`. */
+  readonly tier?: 'hot' | 'all' | undefined;
 }
 
 /** Statements on a scope: what a Database and a Transaction have in common. */
@@ -42,28 +47,32 @@ export class Statements {
 
   /** Runs one statement and returns its rows. Several statements in one text run as one transaction. @throws DosqlError */
   async query<T = Row>(sql: string, params?: Params, options?: QueryOptions): Promise<QueryResult<T>> {
-    if (this.scope.blocked) return enter(this.scope, () => this.#query<T>(sql, params, options));
-    this.scope.check();
-    return this.#query<T>(sql, params, options);
+    const { scope } = this;
+    const plan = scope.engine.plan(sql);
+    if (plan.foreign || scope.blocked) return this.#later<T>(plan, params, options);
+    scope.check();
+    return this.#query<T>(plan, params, options);
   }
 
   /** {@link query} without a promise. @throws DATABASE_BUSY while an asynchronous transaction runs, NEEDS_ASYNC */
   querySync<T = Row>(sql: string, params?: Params, options?: QueryOptions): QueryResult<T> {
     enterSync(this.scope);
-    return this.#query<T>(sql, params, options);
+    return this.#query<T>(this.scope.engine.plan(sql), params, options);
   }
 
   /** Runs one statement and also tells how many rows it changed. @throws DosqlError */
   async run<T = Row>(sql: string, params?: Params, options?: QueryOptions): Promise<RunResult<T>> {
-    if (this.scope.blocked) return enter(this.scope, () => this.#run<T>(sql, params, options));
-    this.scope.check();
-    return this.#run<T>(sql, params, options);
+    const { scope } = this;
+    const plan = scope.engine.plan(sql);
+    if (plan.foreign || scope.blocked) return this.#later<T>(plan, params, options, true) as never;
+    scope.check();
+    return this.#run<T>(plan, params, options);
   }
 
   /** {@link run} without a promise. @throws DATABASE_BUSY while an asynchronous transaction runs, NEEDS_ASYNC */
   runSync<T = Row>(sql: string, params?: Params, options?: QueryOptions): RunResult<T> {
     enterSync(this.scope);
-    return this.#run<T>(sql, params, options);
+    return this.#run<T>(this.scope.engine.plan(sql), params, options);
   }
 
   /** Tagged template: every `${value}` is bound, never spliced. Returns the rows. @throws DosqlError */
@@ -73,14 +82,18 @@ export class Statements {
 
   /** Runs statements in order, in one transaction: all or none. @throws DosqlError */
   async batch(statements: readonly BatchItem[]): Promise<RunResult[]> {
-    return enter(this.scope, () => this.#batch(statements));
+    return this.#together(
+      statements.map((item) => (Array.isArray(item) ? item : [item])) as never,
+      true,
+    ) as Promise<RunResult[]>;
   }
 
   /** Streams rows with bounded memory. Read it to its end: an open cursor locks its tables against DDL. @throws DosqlError */
   iterate<T = Row>(sql: string, params?: Params, options?: QueryOptions): IterableIterator<T> {
     enterSync(this.scope);
     const { engine } = this.scope;
-    const plan = engine.plan(sql);
+    const known = engine.plan(sql);
+    const plan = known.foreign && this.#tier(options) === 'hot' ? hotOnly(known) : known;
     const values = encodeParams(plan.statement, params);
     return iterateRows(
       engine,
@@ -112,26 +125,85 @@ export class Statements {
     }
   }
 
-  #batch(statements: readonly BatchItem[]): RunResult[] {
-    return this.scope.engine.transactionSync(() =>
-      statements.map((item) =>
-        Array.isArray(item) ? this.#run(item[0], item[1]) : this.#run(item as string),
-      ),
+  /** A call that has to wait: for its turn, or for rows from outside. */
+  async #later<T>(
+    plan: Plan,
+    params?: Params,
+    options?: QueryOptions,
+    changes?: true,
+  ): Promise<QueryResult<T>> {
+    const { scope } = this;
+    const { engine } = scope;
+    // While it waits the schema may change, and with it the plan.
+    if (!plan.foreign)
+      return enter(scope, () => this.#query<T>(engine.plan(plan.sql), params, options, changes));
+    const values = encodeParams(plan.statement, params);
+    if (plan.parts && values.length === 0) {
+      const items = plan.parts.map(({ sql }) => [sql] as const);
+      const results = await this.#together<QueryResult<T>>(items, changes, options);
+      return results[results.length - 1] as QueryResult<T>;
+    }
+    return withForeign(scope, plan, values, { tier: this.#tier(options) }, (ready) =>
+      this.#query<T>(plan, params, options, changes, ready),
     );
   }
 
-  #query<T>(sql: string, params?: Params, options?: QueryOptions, changes?: true): QueryResult<T> {
+  /** Several statements in one transaction; what they need from outside is loaded before it. */
+  async #together<T>(
+    items: readonly (readonly [sql: string, params?: Params])[],
+    changes: true | undefined,
+    options?: QueryOptions,
+  ): Promise<T[]> {
+    const { scope } = this;
+    const { engine } = scope;
+    const ready: (Ready | undefined)[] = [];
+    for (const [index, [sql, params]] of items.entries()) {
+      const plan = engine.plan(sql);
+      if (plan.foreign) {
+        scope.check();
+        ready[index] = await loadForeign(plan, encodeParams(plan.statement, params), {
+          tier: this.#tier(options),
+        });
+      }
+    }
+    const one = ([sql, params]: (typeof items)[number], index: number) =>
+      this.#query(engine.plan(sql), params, options, changes, ready[index]) as T;
+    try {
+      return await enter(scope, () => engine.transactionSync(() => items.map(one)));
+    } catch (error) {
+      if (!isMoved(error)) throw error;
+    }
+    // Others moved the rows, or a statement before: each must load after the one before it has run.
+    return this.transaction(async (tx) => {
+      const results: T[] = [];
+      for (const [sql, params] of items)
+        results.push((await (changes ? tx.run(sql, params, options) : tx.query(sql, params, options))) as T);
+      return results;
+    });
+  }
+
+  #tier(options: QueryOptions | undefined): 'hot' | 'all' | undefined {
+    return options?.tier ?? this.settings.tier;
+  }
+
+  #query<T>(
+    plan: Plan,
+    params?: Params,
+    options?: QueryOptions,
+    changes?: true,
+    ready?: Ready,
+  ): QueryResult<T> {
     const { engine } = this.scope;
-    const plan = engine.plan(sql);
     const values = encodeParams(plan.statement, params);
     const mode = options?.integers ?? this.settings.integers;
-    const run = () => fetch(engine, plan, values, mode, options?.rows, changes);
+    const used = ready?.plan ?? (plan.foreign && this.#tier(options) === 'hot' ? hotOnly(plan) : plan);
+    const run = () => fetch(engine, used, ready?.values ?? values, mode, options?.rows, changes);
     const found = this.settings.onQuery ? observed(engine, this.settings, plan, values, run) : run();
     return found as QueryResult<T>;
   }
 
-  #run<T>(sql: string, params?: Params, options?: QueryOptions): RunResult<T> {
-    return this.#query<T>(sql, params, options, true) as RunResult<T>;
+  #run<T>(plan: Plan, params?: Params, options?: QueryOptions): RunResult<T> {
+    return this.#query<T>(plan, params, options, true) as RunResult<T>;
   }
 }
 
@@ -178,52 +250,4 @@ export class Transaction extends Statements {
   rollback(): never {
     throw rolledBack();
   }
-}
-
-/** A handle on one synchronous transaction; dead when its callback has returned. Nested ones are savepoints. */
-export class SyncTransaction {
-  #statements: Statements | undefined;
-
-  /** @internal */
-  constructor(statements: Statements) {
-    this.#statements = statements;
-  }
-
-  /** @internal */
-  close(): void {
-    this.#statements = undefined;
-  }
-
-  /** @see Statements.querySync */
-  query<T = Row>(sql: string, params?: Params, options?: QueryOptions): QueryResult<T> {
-    return this.#open().querySync<T>(sql, params, options);
-  }
-
-  /** @see Statements.runSync */
-  run<T = Row>(sql: string, params?: Params, options?: QueryOptions): RunResult<T> {
-    return this.#open().runSync<T>(sql, params, options);
-  }
-
-  /** @see Statements.transactionSync */
-  transaction<T>(fn: (tx: SyncTransaction) => T): T {
-    return this.#open().transactionSync(fn);
-  }
-
-  /** Ends the transaction by throwing: everything it wrote is gone. @throws TRANSACTION_ROLLED_BACK */
-  rollback(): never {
-    throw rolledBack();
-  }
-
-  #open(): Statements {
-    if (!this.#statements)
-      throw new DosqlError(
-        'TRANSACTION_CLOSED',
-        'This transaction has ended; its handle cannot be used any more.',
-      );
-    return this.#statements;
-  }
-}
-
-function rolledBack(): DosqlError {
-  return new DosqlError('TRANSACTION_ROLLED_BACK', 'The transaction was rolled back by its callback.');
 }

@@ -11,7 +11,10 @@ const BELOW: Record<string, readonly string[]> = {
 /** What a feature may import besides itself. The change log is what history, cdc and branches read. */
 const FOR_FEATURES = ['engine', 'relation', 'sql', 'errors', 'wal'];
 /** Features whose interfaces others may name, in types only: `Database.migrate` is declared by the engine. */
-const INTERFACES: Record<string, readonly string[]> = { engine: ['migration'] };
+const INTERFACES: Record<string, readonly string[]> = {
+  engine: ['migration', 'relation'],
+  relation: ['engine'],
+};
 /** Outside of src: which of the top folders each may import. */
 const ABOVE: Record<string, readonly string[]> = {
   drizzle: ['src'],
