@@ -59,6 +59,8 @@ export type DosqlErrorCode =
   | 'SOURCE_FAILED'
   | 'SOURCE_UNSUPPORTED'
   | 'CORRUPT_FILE'
+  // Tiered storage.
+  | 'ARCHIVE_UNAVAILABLE'
   // Server.
   | 'AUTH_REQUIRED'
   | 'UNAUTHENTICATED'

@@ -20,9 +20,14 @@ const STORES = new WeakMap<Engine, LogStore>();
 /** Every table of the log; the format is described in docs/formats/log.md. */
 export const LOG_TABLES = ['_dosql_log', '_dosql_tab', '_dosql_tx', '_dosql_consumer', '_dosql_meta'];
 
+/** The log of this storage, if it has one. */
+export function findStore(engine: Engine): LogStore | undefined {
+  return STORES.get(engine);
+}
+
 /** The log of this storage. @throws FEATURE_NOT_ENABLED */
 export function storeOf(engine: Engine): LogStore {
-  const store = STORES.get(engine);
+  const store = findStore(engine);
   if (store) return store;
   throw new DosqlError(
     'FEATURE_NOT_ENABLED',
@@ -47,6 +52,8 @@ export class LogStore implements LogSource {
   version = 0;
   #loaded = 0;
   keyIndex = false;
+  /** True for a table that has rows elsewhere, whose past the log does not know; by its folded name. */
+  elsewhere: ((name: string) => boolean) | undefined;
   /** Entries behind these LSNs are needed; by whom. */
   readonly pins = new Map<string, number>();
   /** The clock was behind the log when this instance started. */
