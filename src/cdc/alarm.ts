@@ -1,4 +1,5 @@
 import type { Duration } from '../engine/extension.ts';
+import { assertArgument } from '../wal/argument.ts';
 import { durationMs } from '../wal/duration.ts';
 
 /** When a job is to run: a Date, or how long from now (milliseconds, `'30s'`, `'1h'`). */
@@ -35,6 +36,7 @@ const LAST_RETRY_MS = 600_000;
  * kept, and comes as the job `user`. An alarm is never moved to a later time.
  */
 export function sharedAlarm(storage: DurableObjectStorage): SharedAlarm {
+  assertArgument(storage?.setAlarm, 'sharedAlarm needs ctx.storage.');
   return new SharedAlarm(storage);
 }
 
@@ -64,6 +66,7 @@ export class SharedAlarm {
    * 1 s, then twice as long each time, up to 10 min. Nothing is thrown: look at the report. Jobs without a function wait.
    */
   async run(jobs: Record<string, AlarmJob>): Promise<AlarmReport[]> {
+    assertArgument(jobs, 'run needs the jobs by name.');
     const now = Date.now();
     let names: string[] = [];
     await this.#change((due) => {
@@ -132,5 +135,7 @@ export class SharedAlarm {
 }
 
 function timeOf(when: When): number {
-  return when instanceof Date ? when.getTime() : Date.now() + durationMs(when);
+  const at = when instanceof Date ? when.getTime() : Date.now() + durationMs(when);
+  assertArgument(Number.isFinite(at), 'An alarm needs a valid time.');
+  return at;
 }

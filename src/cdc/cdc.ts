@@ -4,6 +4,7 @@ import { enter, RootScope } from '../engine/scope.ts';
 import type { Transaction } from '../engine/statements.ts';
 import { DosqlError } from '../errors/index.ts';
 import { ChangeLog } from '../wal/api.ts';
+import { assertArgument, assertIntegers, assertNames, assertNumbers } from '../wal/argument.ts';
 import { storeOf } from '../wal/store.ts';
 import { committed } from './commits.ts';
 import { deliverAll, type SinkReport } from './deliver.ts';
@@ -38,11 +39,11 @@ export interface CdcStatus {
  * @throws FEATURE_NOT_ENABLED (when it is used) without `changeLog()`
  */
 export function createCDC(source: CdcSource, options: CdcOptions = {}): CDC {
-  if (source) return new CDC(source, options);
-  throw new DosqlError(
-    'INVALID_ARGUMENT',
+  assertArgument(
+    source && /^(object|function)$/.test(typeof source),
     'createCDC needs the database, or how to get it: createCDC(() => this.getDB()).',
   );
+  return new CDC(source, options ?? {});
 }
 
 /** Made by {@link createCDC}. */
@@ -61,6 +62,16 @@ export class CDC {
     this.#options = options;
     this.#consumer = options.consumer ?? 'cdc';
     this.sinks = options.sinks ?? [];
+    const { ops, where, consumer, integers } = options;
+    assertArgument(!consumer || typeof consumer === 'string', 'The name of a consumer is a string.');
+    assertIntegers(integers);
+    assertNames(ops, 'ops');
+    assertArgument(where === undefined || typeof where === 'function', '`where` is a function of an event.');
+    const names = Array.isArray(this.sinks) ? this.sinks.map((sink) => sink?.name) : [''];
+    assertArgument(
+      names.every((name) => typeof name === 'string' && name) && new Set(names).size === names.length,
+      'sinks is a list of sinks, each with a name of its own.',
+    );
     if ('storage' in source) this.#use(source);
   }
 
@@ -77,7 +88,7 @@ export class CDC {
     payload?: unknown,
     tx?: Pick<Transaction, 'scope'>,
   ): Promise<number> {
-    const event = typeof topic === 'string' ? undefined : topic;
+    const event = topic && typeof topic === 'object' ? topic : undefined;
     const name = event ? (event.topic ?? event.table ?? '') : (topic as string);
     const write = (engine: Engine) => new ChangeLog(storeOf(engine)).emit(name, event ?? payload);
     // In this very turn, so that a call nobody awaits is in the transaction too.
@@ -139,6 +150,7 @@ export class CDC {
    * @throws SINK_FAILED, SINK_CONFLICT, CONSUMER_EXPIRED
    */
   async flush({ budgetMs = Infinity }: { budgetMs?: number } = {}): Promise<SinkReport[]> {
+    assertNumbers({ budgetMs });
     const until = Date.now() + budgetMs;
     const slot = slotOf(await this.#open(), this.#consumer);
     // One after the other, also of several CDCs with this consumer: two would announce different ranges.
@@ -157,21 +169,16 @@ export class CDC {
   }
 
   /** Starts over where `from` says, by default where a new consumer would; one sink's consumer when named. */
-  async reset({
-    from = this.#options.from,
-    sink,
-  }: {
-    from?: FeedOptions['from'];
-    sink?: string;
-  } = {}): Promise<void> {
+  async reset(options?: { from?: FeedOptions['from']; sink?: string }): Promise<void> {
+    const { from = this.#options.from, sink } = options ?? {};
     const feed = await this.#feed(this.#nameOf(sink));
     this.#drained = undefined;
     await feed.turn(() => feed.place(from));
   }
 
   /** Forgets the consumer, or that of one sink: what it held can be pruned. The next use makes a new one. */
-  async forget({ sink }: { sink?: string } = {}): Promise<void> {
-    const name = this.#nameOf(sink);
+  async forget(options?: { sink?: string }): Promise<void> {
+    const name = this.#nameOf(options?.sink);
     const feed = await this.#feed(name);
     this.#drained = undefined;
     this.#feeds.delete(name);
@@ -220,6 +227,7 @@ export class CDC {
 
   /** Keeps the database, and lets its `flush()` include the sinks. */
   #use(db: CdcDatabase): CdcDatabase {
+    assertArgument(db?.storage?.sql, 'createCDC was given something else than a database.');
     if (!this.#db && this.sinks.length) slotOf(db, this.#consumer).flush = () => this.flush();
     this.#db ??= db;
     return this.#db;

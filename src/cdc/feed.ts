@@ -1,6 +1,7 @@
 import { Engine } from '../engine/engine.ts';
 import type { IntegerMode } from '../engine/integers.ts';
 import { enter, RootScope } from '../engine/scope.ts';
+import { assertNumbers } from '../wal/argument.ts';
 import { Consumer, type ConsumerOptions } from '../wal/consumer.ts';
 import type { ChangeLog, ChangeLogApi } from '../wal/index.ts';
 import { type LogStore, storeOf } from '../wal/store.ts';
@@ -84,8 +85,10 @@ export class Feed {
   }
 
   /** The next batch; the same one when it was announced by {@link intend}. @throws CONSUMER_EXPIRED */
-  async next({ limit = 1000, maxBytes = 1 << 22 }: DrainOptions = {}): Promise<Batch> {
+  async next(options?: DrainOptions): Promise<Batch> {
+    const { limit = 1000, maxBytes = 1 << 22 } = options ?? {};
     const { store } = this;
+    assertNumbers({ limit, maxBytes });
     const { epoch, acked, intent } = await this.consumer.position();
     const progress = await this.turn(() => this.snapshot.load());
     // Otherwise it has expired, as drain will say.
@@ -104,11 +107,11 @@ export class Feed {
       }
       await this.turn(() => this.snapshot.end());
     }
-    const { consumer, options } = this;
-    const { integers } = options;
+    const { consumer } = this;
+    const { integers } = this.options;
     const batch =
       intent === null
-        ? await this.#reader.next((range) => consumer.drain(range), { limit, maxBytes }, options)
+        ? await this.#reader.next((range) => consumer.drain(range), { limit, maxBytes }, this.options)
         : await consumer.drain({ to: intent, ...(integers && { integers }) });
     return this.#batch(batch.events, {
       ...{ from: batch.from, to: batch.to, done: batch.done, partial: batch.partial },

@@ -1,4 +1,5 @@
 import { DosqlError } from '../errors/index.ts';
+import { assertArgument } from '../wal/argument.ts';
 import type { CdcEvent } from './event.ts';
 import { plainEvent } from './json.ts';
 import type { Sink } from './sink.ts';
@@ -21,6 +22,7 @@ const BATCH_MESSAGES = 100;
  * @throws LIMIT_EXCEEDED for an event larger than a message
  */
 export function queueSink(queue: Queue, { name = 'queue', oversize }: QueueSinkOptions = {}): Sink {
+  assertArgument(queue, 'queueSink needs a queue: queueSink(env.QUEUE).');
   return {
     name,
     async deliver({ events, database, writer }) {

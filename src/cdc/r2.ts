@@ -1,4 +1,5 @@
 import { DosqlError } from '../errors/index.ts';
+import { assertArgument } from '../wal/argument.ts';
 import { toNdjson } from './json.ts';
 import type { Sink } from './sink.ts';
 
@@ -21,6 +22,7 @@ export interface R2SinkOptions {
  */
 export function r2Sink(bucket: R2Bucket, options: R2SinkOptions = {}): Sink {
   const { name = 'r2', prefix, limit = 10_000, maxBytes } = options;
+  assertArgument(bucket, 'r2Sink needs an R2 bucket: r2Sink(env.BUCKET).');
   return {
     name,
     limit,

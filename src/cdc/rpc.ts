@@ -1,3 +1,4 @@
+import { assertArgument } from '../wal/argument.ts';
 import type { Delivery, Sink } from './sink.ts';
 
 /**
@@ -9,6 +10,7 @@ export function rpcSink(
   send: (delivery: Delivery) => Promise<unknown>,
   options: Partial<Pick<Sink, 'name' | 'limit' | 'maxBytes'>> = {},
 ): Sink {
+  assertArgument(typeof send === 'function', 'rpcSink needs a function of a delivery.');
   return {
     name: 'rpc',
     ...options,

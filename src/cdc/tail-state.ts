@@ -1,4 +1,5 @@
 import { DosqlError } from '../errors/index.ts';
+import { assertArgument } from '../wal/argument.ts';
 import type { CdcEvent } from './event.ts';
 
 /** What a socket's attachment holds under `dosqlTail`: all that a tail needs to go on behind a hibernation. */
@@ -22,6 +23,10 @@ export interface TailState {
 const KEY = 'dosqlTail';
 
 export function loadTail(socket: WebSocket): TailState | undefined {
+  assertArgument(
+    typeof socket?.deserializeAttachment === 'function',
+    'A tail needs a WebSocket of the server.',
+  );
   const attachment = socket.deserializeAttachment() as { [KEY]?: TailState } | null;
   return attachment && typeof attachment === 'object' ? attachment[KEY] : undefined;
 }

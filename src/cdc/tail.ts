@@ -1,6 +1,7 @@
 import { Engine } from '../engine/engine.ts';
 import { enter, RootScope } from '../engine/scope.ts';
 import { DosqlError } from '../errors/index.ts';
+import { assertArgument, assertNames, assertNumbers } from '../wal/argument.ts';
 import type { ChangeLog } from '../wal/index.ts';
 import { storeOf } from '../wal/store.ts';
 import { onCommits } from './commits.ts';
@@ -41,8 +42,13 @@ const TAILS = new WeakMap<Engine, Tails>();
  * hibernate. Resolves when the socket has had what is there.
  */
 export function liveTail(db: CdcDatabase, socket: WebSocket, options: TailOptions = {}): Promise<void> {
-  const { since, where, window = 8, limit = 200, maxLag = 10_000, tables, ops } = options;
+  const { since, where, window = 8, limit = 200, maxLag = 10_000, tables, ops } = options ?? {};
+  assertNumbers({ window, limit, maxLag });
+  assertNames(tables, 'tables');
+  assertNames(ops, 'ops');
+  assertArgument(where === undefined || typeof where === 'function', '`where` is a function of an event.');
   const tails = tailsOf(db);
+  loadTail(socket);
   // Their ends are kept in the attachment, which is small.
   const state: TailState = { epoch: '', sent: 0, open: [], window: Math.min(window, 100), limit, maxLag };
   if (tables) state.tables = tables;
@@ -62,15 +68,15 @@ export async function resumeTails(
   { where }: { where?: (socket: WebSocket) => TailOptions['where'] } = {},
 ): Promise<void> {
   const tails = tailsOf(db);
+  assertArgument(Array.isArray(sockets), 'resumeTails takes a list of sockets.');
   for (const socket of sockets) {
     const state = loadTail(socket);
     if (!state || tails.sockets.has(socket)) continue;
     const filter = where?.(socket);
-    if (state.filtered && !filter)
-      throw new DosqlError(
-        'INVALID_ARGUMENT',
-        'A tail was opened with `where`, which does not survive hibernation: give it to resumeTails({ where }).',
-      );
+    assertArgument(
+      !state.filtered || filter,
+      'A tail was opened with `where`, which does not survive hibernation: give it to resumeTails({ where }).',
+    );
     tails.sockets.set(socket, filter);
   }
   await tails.pump();
@@ -139,11 +145,7 @@ class Tails {
     where: Where,
   ): Promise<void> {
     const from = since === null || since === undefined ? undefined : position(since);
-    if (since && !from)
-      throw new DosqlError(
-        'INVALID_ARGUMENT',
-        `Not a position of the log: ${since}. Give the last "to" or "at".`,
-      );
+    assertArgument(!since || from, 'since is a position of the log: the last "to" or "at".');
     const { epoch, lsn } = await this.#head();
     const { stale: _, ...rest } = state;
     const at = from ?? { epoch, lsn };

@@ -1,4 +1,4 @@
-import { DosqlError } from '../errors/index.ts';
+import { assertArgument, assertNames } from '../wal/argument.ts';
 import { plainEvent } from './json.ts';
 import { type Sink, sinkFailed } from './sink.ts';
 
@@ -34,6 +34,7 @@ const MAX_WAIT_MS = 30_000;
  * @throws INVALID_ARGUMENT when the URL is not https, holds a password, or its host is not allowed
  */
 export function webhookSink(options: WebhookSinkOptions): Sink {
+  assertArgument(options, 'webhookSink needs { url, allow }.');
   const { url, allow, name = 'webhook', limit, maxBytes = 1 << 20 } = options;
   const { timeoutMs = 10_000, attempts = 4, backoffMs = 500, headers = {} } = options;
   const send = options.fetch ?? ((to: string, init: RequestInit) => fetch(to, init));
@@ -75,14 +76,14 @@ export function webhookSink(options: WebhookSinkOptions): Sink {
 }
 
 function checkUrl(text: string, allow: readonly string[]): void {
-  const url = URL.parse(text);
+  assertNames(allow ?? '', 'allow');
+  const url = typeof text === 'string' ? URL.parse(text) : null;
   const host = url?.hostname ?? '';
   const allowed = allow.some((one) =>
     one.startsWith('*.') ? host.endsWith(one.slice(1).toLowerCase()) : host === one.toLowerCase(),
   );
-  if (url?.protocol === 'https:' && !url.username && !url.password && allowed) return;
-  throw new DosqlError(
-    'INVALID_ARGUMENT',
+  assertArgument(
+    url?.protocol === 'https:' && !url.username && !url.password && allowed,
     `webhookSink calls https URLs without a password, on hosts of its allow list; host ${JSON.stringify(host)} ${allowed ? 'is, but the URL is not such' : 'is not'}.`,
   );
 }

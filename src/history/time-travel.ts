@@ -5,6 +5,7 @@ import { enter, RootScope } from '../engine/scope.ts';
 import { encodeValue, type Row, type SqlValue, type SqlValueInput } from '../engine/values.ts';
 import { quoteIdentifier } from '../sql/identifier.ts';
 import { trackedTable } from '../wal/api.ts';
+import { assertArgument, assertIntegers } from '../wal/argument.ts';
 import { lsnOf, type Point, requireHistory } from '../wal/instant.ts';
 import { storeOf } from '../wal/store.ts';
 import { mayHaveClause } from './clause.ts';
@@ -65,21 +66,21 @@ export function timeTravel(): Extension<TimeTravelApi> {
       onPlan(({ sql }) => (mayHaveClause(sql) ? pastRewrite(store, sql) : undefined));
       const turn = <T>(work: () => T) => enter(new RootScope(engine), work);
       return {
-        asOf(point, { integers = 'throw' } = {}) {
+        asOf(point, options) {
+          const { integers = 'throw' } = options ?? {};
+          assertIntegers(integers);
           const lsn = lsnOf(store, point);
           requireHistory(store, undefined, lsn);
           return new PastDatabase(store, lsn, { integers });
         },
-        versions: <T>(
-          table: string,
-          range: VersionRange = 'all',
-          { integers = 'bigint', where = {} }: VersionOptions = {},
-        ) =>
+        versions: <T>(table: string, range: VersionRange = 'all', options?: VersionOptions) =>
           turn(() => {
+            const { integers = 'bigint', where } = options ?? {};
+            assertIntegers(integers);
             const { name } = trackedTable(store, table);
             const values: SqlValue[] = [];
             const clause = clauseOf(range, values);
-            const conditions = Object.entries(where).map(([column, value]) => {
+            const conditions = Object.entries(where ?? {}).map(([column, value]) => {
               values.push(encodeValue(value, column));
               // Qualified, because SQLite takes an unknown name in double quotes for a string.
               return `v.${quoteIdentifier(column)} IS ?`;
@@ -89,10 +90,18 @@ export function timeTravel(): Extension<TimeTravelApi> {
             const make = rowFactory(engine.names);
             return rows.map((row) => make(row) as T & VersionSpan);
           }),
-        diff: (table, from, to, { integers = 'bigint' } = {}) =>
-          turn(() =>
-            differences(store, trackedTable(store, table), lsnOf(store, from), lsnOf(store, to), integers),
-          ),
+        diff: (table, from, to, options) =>
+          turn(() => {
+            const { integers = 'bigint' } = options ?? {};
+            assertIntegers(integers);
+            return differences(
+              store,
+              trackedTable(store, table),
+              lsnOf(store, from),
+              lsnOf(store, to),
+              integers,
+            );
+          }),
       };
     },
   };
@@ -100,13 +109,18 @@ export function timeTravel(): Extension<TimeTravelApi> {
 
 function clauseOf(range: VersionRange, values: SqlValue[]): string {
   if (range === 'all') return 'ALL';
-  const point = (p: Point): string => {
-    const exact = typeof p === 'object' && !(p instanceof Date);
-    const value = !exact ? p : 'lsn' in p ? p.lsn : p.transaction;
-    values.push(encodeValue(value, 'point'));
-    return !exact ? '?' : 'lsn' in p ? 'LSN ?' : 'TRANSACTION ?';
-  };
-  if ('from' in range) return `FROM ${point(range.from)} TO ${point(range.to)}`;
-  if ('between' in range) return `BETWEEN ${point(range.between[0])} AND ${point(range.between[1])}`;
-  return `CONTAINED IN (${point(range.containedIn[0])}, ${point(range.containedIn[1])})`;
+  const { from, to, between, containedIn } = Object(range) as Record<string, Point>;
+  const ends = between ?? containedIn ?? [from, to];
+  assertArgument(
+    Array.isArray(ends),
+    "A range of versions is 'all', { from, to }, { between: [a, b] } or { containedIn: [a, b] }.",
+  );
+  const [a, b] = (ends as Point[]).map((p) => {
+    const exact = p && typeof p === 'object' && !(p instanceof Date);
+    const kind = !exact ? '' : 'lsn' in p ? 'LSN ' : 'TRANSACTION ';
+    values.push(encodeValue(!exact ? p : 'lsn' in p ? p.lsn : p.transaction, 'point'));
+    return `${kind}?`;
+  });
+  if (between) return `BETWEEN ${a} AND ${b}`;
+  return containedIn ? `CONTAINED IN (${a}, ${b})` : `FROM ${a} TO ${b}`;
 }

@@ -4,6 +4,7 @@ import { enter, RootScope } from '../engine/scope.ts';
 import { encodeValue, type Row } from '../engine/values.ts';
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
+import { assertArgument, assertIntegers, assertLsn, assertNames, assertNumbers } from './argument.ts';
 import { Consumer, type ConsumerOptions } from './consumer.ts';
 import type { LogBatch } from './event.ts';
 import { horizonOf, lsnOf, type Point, requireHistory, timeAt } from './instant.ts';
@@ -69,7 +70,10 @@ export class ChangeLog {
   read(options: ReadOptions = {}): Promise<LogBatch> {
     return this.#turn(() => {
       const { store } = this;
-      const after = options.after ?? Math.max(store.horizon - 1, 0);
+      const { limit, tables, to, integers, after = Math.max(store.horizon - 1, 0) } = options ?? {};
+      assertIntegers(integers);
+      assertNumbers({ after, to, limit });
+      assertNames(tables, 'tables');
       requireHistory(store, undefined, after + 1);
       return readLog(store, { ...options, after });
     });
@@ -77,16 +81,18 @@ export class ChangeLog {
 
   /** A durable consumer; it is made at the first call with this name. Its options may change from call to call. */
   consumer(name: string, options: ConsumerOptions = {}): Promise<Consumer> {
-    return this.#turn(() => new Consumer(this.store, (work) => this.#turn(work), name, options).open());
+    return this.#turn(() => new Consumer(this.store, (work) => this.#turn(work), name, options ?? {}).open());
   }
 
   /**
    * Writes a message into the log, in the transaction that is open (a transactional outbox), or on its own. The payload is
-   * kept as JSON, a Uint8Array as it is. Returns its LSN. @throws INVALID_PARAMETER
+   * kept as JSON, bytes as they are. Returns its LSN. @throws INVALID_PARAMETER for what JSON cannot hold: a bigint, a
+   * function, a circle
    */
   emit(topic: string, payload: unknown = null): number {
     const { engine } = this.store;
-    const value = payload instanceof Uint8Array ? payload : encodeValue(JSON.stringify(payload), 'payload');
+    assertArgument(typeof topic === 'string', 'The topic of a message is a string.');
+    const value = encodeValue(isBytes(payload) ? payload : jsonOf(payload), 'payload');
     const plan = engine.plan(
       `INSERT INTO _dosql_log(ts,t,op,c0,c1) VALUES(${timestamp(this.store.guarded)},0,7,?,?)`,
     );
@@ -98,7 +104,14 @@ export class ChangeLog {
   snapshot(table: string, options: SnapshotOptions): Promise<SnapshotChunk> {
     return this.#turn(() => {
       const { store } = this;
-      const { lsn, after, limit = 1000, integers = 'bigint' } = options;
+      const { lsn, after, limit = 1000, integers = 'bigint' } = options ?? {};
+      assertLsn(lsn);
+      assertNumbers({ limit });
+      assertIntegers(integers);
+      assertArgument(
+        after === undefined || Array.isArray(after),
+        '`after` is the `next` of the chunk before.',
+      );
       const tracked = this.table(table);
       requireHistory(store, tracked, lsn);
       const { engine } = store;
@@ -124,9 +137,10 @@ export class ChangeLog {
    * Drops what is older than a point, in whole segments: up to `before`, but nothing a consumer still needs. Give
    * `Infinity` for as much as possible.
    */
-  prune({ before }: { before: Point }): Promise<PruneReport> {
+  prune(options: { before: Point }): Promise<PruneReport> {
     return this.#turn(() => {
       const { store } = this;
+      const { before } = options ?? {};
       const lsn = before === Infinity ? store.last() : lsnOf(store, before, true);
       return store.engine.transactionSync(() => prune(store, lsn));
     });
@@ -190,12 +204,32 @@ export class ChangeLog {
 
 /** A tracked table, or one dropped while it was. @throws TABLE_NOT_TRACKED */
 export function trackedTable(store: LogStore, name: string): TrackedTable {
+  assertArgument(typeof name === 'string', 'The name of a table is a string.');
   const table = store.tables.get(foldName(name));
   if (table) return table;
   throw new DosqlError(
     'TABLE_NOT_TRACKED',
     `Table ${name} is not in the change log. Name it in changeLog({ tables: [...] }); its history begins then.`,
     { table: name },
+  );
+}
+
+function isBytes(value: unknown): boolean {
+  return value instanceof ArrayBuffer || ArrayBuffer.isView(value);
+}
+
+function jsonOf(value: unknown): string {
+  let cause: unknown;
+  try {
+    const text = JSON.stringify(value) as string | undefined;
+    if (text !== undefined) return text;
+  } catch (error) {
+    cause = error;
+  }
+  throw new DosqlError(
+    'INVALID_PARAMETER',
+    `The payload of a message must fit into JSON${cause instanceof Error ? `: ${cause.message}` : `; it is a ${typeof value}.`}`,
+    { cause },
   );
 }
 

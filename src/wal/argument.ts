@@ -21,7 +21,17 @@ export function assertNumbers(values: Readonly<Record<string, unknown>>): void {
     );
 }
 
-/** An object, not nothing. */
-export function assertObject(value: unknown, message: string): void {
-  assertArgument(typeof value === 'object' && value, message);
+export function assertIntegers(mode: unknown): void {
+  assertArgument(
+    mode === undefined || ['throw', 'bigint', 'string', 'number'].includes(mode as string),
+    "integers is 'throw', 'bigint', 'string' or 'number'.",
+  );
+}
+
+/** The number of an entry. */
+export function assertLsn(value: unknown): asserts value is number {
+  assertArgument(
+    Number.isSafeInteger(value) && (value as number) >= 0,
+    `Not the number of a log entry: ${typeof value === 'symbol' ? 'a symbol' : value}.`,
+  );
 }

@@ -6,6 +6,7 @@ import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
 import { ChangeLog, newEpoch } from './api.ts';
+import { assertArgument, assertNames } from './argument.ts';
 import { durationMs } from './duration.ts';
 import { timeAt } from './instant.ts';
 import { maintain } from './maintenance.ts';
@@ -53,6 +54,10 @@ const FORMAT = 1;
  * @throws LIMIT_EXCEEDED, UNSUPPORTED_STATEMENT for a table that cannot be tracked
  */
 export function changeLog(options: ChangeLogOptions): Extension<ChangeLogApi> {
+  const { tables, exclude } = options ?? {};
+  assertArgument(tables, "changeLog needs { tables: ['name'] }, or { tables: '*' }.");
+  if (tables !== '*') assertNames(tables, 'tables');
+  assertNames(exclude, 'exclude');
   return {
     name: 'log',
     async prepare(host) {

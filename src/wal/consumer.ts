@@ -1,4 +1,5 @@
 import { DosqlError } from '../errors/index.ts';
+import { assertArgument, assertIntegers, assertLsn, assertNames, assertNumbers } from './argument.ts';
 import type { LogBatch } from './event.ts';
 import { horizonOf } from './instant.ts';
 import { type ReadOptions, readLog } from './read.ts';
@@ -44,8 +45,12 @@ export class Consumer {
   /** @internal Makes the durable row, or keeps the one that is there. */
   open(): this {
     const { store, name, options } = this;
-    const { from = 'now', ...state } = options;
-    const text = JSON.stringify(state);
+    const { from = 'now', maxLag, onLag, tables } = options;
+    assertArgument(typeof name === 'string' && name, 'A consumer needs a name.');
+    assertNumbers({ maxLag });
+    assertNames(tables, 'tables');
+    assertArgument(!onLag || onLag === 'hold' || onLag === 'expire', "onLag is 'hold' or 'expire'.");
+    const text = stateOf(options);
     const [row] = store.all('SELECT state FROM _dosql_consumer WHERE name=?', name);
     if (!row) this.#place(from, text);
     else if (row[0] !== text) store.run('UPDATE _dosql_consumer SET state=? WHERE name=?', text, name);
@@ -73,6 +78,9 @@ export class Consumer {
         );
       }
       const { tables } = this.options;
+      const { limit, to, integers } = options ?? {};
+      assertNumbers({ limit, to });
+      assertIntegers(integers);
       const batch = readLog(store, { ...options, after: acked, ...(tables && { tables }) });
       return { ...batch, ack: () => this.ack(batch.to) };
     });
@@ -81,6 +89,7 @@ export class Consumer {
   /** Moves on to `to`; never back. One billed row, none when it stands there. */
   ack(to: number): Promise<void> {
     return this.turn(() => {
+      assertLsn(to);
       this.store.run(
         'UPDATE _dosql_consumer SET acked=?1,intent=NULL WHERE name=?2 AND acked<?1 AND epoch=?3',
         to,
@@ -92,16 +101,16 @@ export class Consumer {
 
   /** Notes durably that the batch up to `to` is about to be delivered, so that a retry after a crash sends the same range. */
   intend(to: number): Promise<void> {
-    return this.turn(
-      () => void this.store.run('UPDATE _dosql_consumer SET intent=? WHERE name=?', to, this.name),
-    );
+    return this.turn(() => {
+      assertLsn(to);
+      this.store.run('UPDATE _dosql_consumer SET intent=? WHERE name=?', to, this.name);
+    });
   }
 
   /** Starts over in the present epoch. */
   reset(from: ConsumerOptions['from'] = 'now'): Promise<void> {
     return this.turn(() => {
-      const { from: _, ...state } = this.options;
-      this.#place(from, JSON.stringify(state));
+      this.#place(from, stateOf(this.options));
     });
   }
 
@@ -113,6 +122,7 @@ export class Consumer {
   #place(from: 'now' | 'start' | number, state: string): void {
     const { store } = this;
     const acked = from === 'now' ? store.last() : from === 'start' ? Math.max(store.horizon - 1, 0) : from;
+    assertLsn(acked);
     store.run(
       'INSERT OR REPLACE INTO _dosql_consumer VALUES(?,?,?,NULL,?)',
       this.name,
@@ -128,4 +138,9 @@ export class Consumer {
     const [epoch, acked, intent] = row as [string, number, number | null];
     return { epoch, acked, intent };
   }
+}
+
+/** What `_dosql_consumer` says of a consumer's options. */
+function stateOf({ tables, maxLag, onLag }: ConsumerOptions): string {
+  return JSON.stringify({ tables, maxLag, onLag });
 }

@@ -1,5 +1,5 @@
 import type { Duration } from '../engine/extension.ts';
-import { DosqlError } from '../errors/index.ts';
+import { assertArgument } from './argument.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1e3, m: 6e4, h: 36e5, d: 864e5 };
 
@@ -7,9 +7,9 @@ const UNITS: Record<string, number> = { ms: 1, s: 1e3, m: 6e4, h: 36e5, d: 864e5
 export function durationMs(duration: Duration): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|[smhd])$/.exec(String(duration)) ?? [];
   const ms = typeof duration === 'number' ? duration : Number(number) * UNITS[unit ?? '']!;
-  if (ms >= 0) return ms;
-  throw new DosqlError(
-    'INVALID_ARGUMENT',
-    `Not a duration: ${duration}. Give milliseconds, or a number with ms, s, m, h or d.`,
+  assertArgument(
+    ms >= 0,
+    `Not a duration: ${String(duration)}. Give milliseconds, or a number with ms, s, m, h or d.`,
   );
+  return ms;
 }

@@ -1,4 +1,5 @@
 import { DosqlError } from '../errors/index.ts';
+import { assertArgument, assertLsn } from './argument.ts';
 import type { LogStore } from './store.ts';
 import type { TrackedTable } from './table.ts';
 
@@ -17,18 +18,18 @@ export type Point =
 export function timeOf(point: Date | number | string): number {
   let ms = NaN;
   if (typeof point === 'number') ms = point;
-  else if (typeof point === 'object') ms = point.getTime();
-  else {
+  else if (point instanceof Date) ms = point.getTime();
+  else if (typeof point === 'string') {
     const text = point.trim();
     const zoned = /(?:z|[+-]\d\d:?\d\d)$/i.test(text);
     if (/^\d{4}-\d\d-\d\d([t ]\d\d:\d\d.*)?$/i.test(text))
       ms = Date.parse(text.length === 10 ? text : text.replace(' ', 'T') + (zoned ? '' : 'Z'));
   }
-  if (Number.isFinite(ms)) return ms;
-  throw new DosqlError(
-    'INVALID_ARGUMENT',
-    `Not a point in time: ${JSON.stringify(point)}. Give ISO-8601 text, a Date or milliseconds.`,
+  assertArgument(
+    Number.isFinite(ms),
+    `Not a point in time: ${typeof point === 'string' ? point : typeof point}. Give ISO-8601 text, a Date or milliseconds.`,
   );
+  return ms;
 }
 
 /**
@@ -36,14 +37,13 @@ export function timeOf(point: Date | number | string): number {
  * strictly before the point.
  */
 export function lsnOf(store: LogStore, point: Point, before = false): number {
-  if (typeof point === 'object' && !(point instanceof Date)) {
-    const lsn = 'lsn' in point ? point.lsn : transactionEnd(store, point.transaction);
-    if (!Number.isSafeInteger(lsn) || lsn < 0)
-      throw new DosqlError('INVALID_ARGUMENT', `Not the number of a log entry: ${lsn}.`);
+  if (point && typeof point === 'object' && !(point instanceof Date)) {
+    const lsn = 'transaction' in point ? transactionEnd(store, point.transaction) : point.lsn;
+    assertLsn(lsn);
     return before ? lsn - 1 : lsn;
   }
   const ms = timeOf(point);
-  let low = store.segments[0]?.first - 1;
+  let low = (store.segments[0]?.first ?? 1) - 1;
   let high = store.last();
   // Times do not decrease with the LSN, and there are no gaps.
   while (low < high) {
@@ -66,9 +66,13 @@ export function timeAt(store: LogStore, lsn: number): number {
 }
 
 function transactionEnd(store: LogStore, id: string | number): number {
-  const [epoch, lsn] = typeof id === 'number' ? [store.epoch, id] : id.split('.');
+  const [epoch, lsn] =
+    typeof id === 'number' ? [store.epoch, id] : typeof id === 'string' ? id.split('.') : [];
   if (epoch === store.epoch && lsn !== undefined) return Number(lsn);
-  throw new DosqlError('HISTORY_UNAVAILABLE', `Transaction ${id} is not of this log (epoch ${store.epoch}).`);
+  throw new DosqlError(
+    'HISTORY_UNAVAILABLE',
+    `Transaction ${String(id)} is not of this log (epoch ${store.epoch}).`,
+  );
 }
 
 /** The oldest point at which a table (or, without one, the log) can be read. */
