@@ -70,7 +70,7 @@ export class Snapshot {
       const table = byId.get(tables[0]!);
       if (!table) continue;
       const { name } = table;
-      const { rows, next } = await log.snapshot(name, {
+      const { rows, keys, next } = await log.snapshot(name, {
         ...{ lsn, limit },
         ...(after && { after: after.map(originalValue) }),
         ...(integers && { integers }),
@@ -81,7 +81,7 @@ export class Snapshot {
       const events = rows.map(
         (row, i): CdcEvent => ({
           ...{ id: `${tx.id}.${had + i + 1}`, lsn, ts, tx, op: 'snapshot', table: name },
-          key: Object.fromEntries(table.key.map((column) => [column, row[column]!])),
+          key: keys[i]!,
           before: null,
           after: row,
           schemaVersion: table.versions.at(-1) ?? 0,

@@ -9,7 +9,7 @@ import { Consumer, type ConsumerOptions } from './consumer.ts';
 import type { LogBatch } from './event.ts';
 import { horizonOf, lsnOf, type Point, requireHistory, timeAt } from './instant.ts';
 import { rowsAt } from './past.ts';
-import { type ReadOptions, readLog } from './read.ts';
+import { keyIn, type ReadOptions, readLog } from './read.ts';
 import { type PruneReport, prune, rotate } from './segments.ts';
 import type { LogStore } from './store.ts';
 import { columnList, type TrackedTable } from './table.ts';
@@ -47,6 +47,8 @@ export interface SnapshotOptions {
 
 export interface SnapshotChunk {
   rows: Row[];
+  /** The key of each row, as events carry it: `{ rowid }` for tables without one. */
+  keys: Row[];
   /** Where the next chunk begins; null behind the last one. */
   next: unknown[] | null;
 }
@@ -124,7 +126,9 @@ export class ChangeLog {
       const rows = engine.all(engine.plan(sql), [lsn, limit, ...((after ?? []) as number[])], integers);
       const make = rowFactory(names);
       const last = rows.length === limit ? rows.at(-1)! : undefined;
-      return { rows: rows.map((row) => make(row) as Row), next: last ? last.slice(-width) : null };
+      const made = rows.map((row) => make(row) as Row);
+      const keys = made.map((row, i) => keyIn(tracked, row, rows[i]![names.length]));
+      return { rows: made, keys, next: last ? last.slice(-width) : null };
     });
   }
 

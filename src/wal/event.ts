@@ -13,7 +13,8 @@ export interface ChangeEvent {
   op: 'insert' | 'update' | 'delete' | 'message' | 'schema';
   /** Name of the table today; '' for messages. */
   table: string;
-  /** Primary key after the change (before it, for a delete); `{ rowid }` for tables without one. */
+  /** Primary key after the change (before it, for a delete); `{ rowid }` for tables without one, whose changed rowid is a
+   * delete and an insert. */
   key: Row;
   before: Row | null;
   after: Row | null;

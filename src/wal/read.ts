@@ -171,16 +171,19 @@ function changes(
     if (before) state.set(who, before);
     else state.delete(who);
     if (op === 6) continue;
-    if (op === 4) {
+    // Without a key the rowid is what a row is known by: with another one it is another row.
+    const insert = op === 1 || (op === 5 && table.key.length === 0);
+    const gone = op === 3 || (op === 4 && table.key.length === 0);
+    if (op === 4 && !gone) {
       // Completes the event that its second half, one entry later, began.
       const event = events.at(-1)!;
       event.before = before;
       event.changed = changedColumns(names, before!, event.after!);
       continue;
     }
-    const event = blank(store, lsn!, ts!, op === 1 ? 'insert' : op === 3 ? 'delete' : 'update', table.name);
+    const event = blank(store, lsn!, ts!, insert ? 'insert' : gone ? 'delete' : 'update', table.name);
     event.before = before;
-    event.after = op === 3 ? null : known;
+    event.after = gone ? null : known;
     if (op === 2) event.changed = changedColumns(names, before!, known!);
     event.key = keyIn(table, event.after ?? before!, entry[width + 3]);
     event.schemaVersion = table.versions.findLast((version) => version <= lsn!) ?? table.versions[0] ?? 0;
@@ -217,7 +220,8 @@ function identityIn({ columns, key, collations }: TrackedTable): (entry: Entry) 
     );
 }
 
-function keyIn({ key }: TrackedTable, row: Row, rowid: unknown): Row {
+/** What events call a row. */
+export function keyIn({ key }: TrackedTable, row: Row, rowid: unknown): Row {
   if (key.length === 0) return { rowid: rowid as number };
   const found: Row = {};
   for (const name of key) found[name] = row[name]!;

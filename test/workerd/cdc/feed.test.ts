@@ -269,6 +269,43 @@ describe('a snapshot', () => {
     });
   });
 
+  it('of a table without a key then its changes make a replica by rowid, with equal rows and moved ones', async () => {
+    const stub = freshStub();
+    const replica = new Map<unknown, unknown>();
+    await runInDurableObject(stub, async (_, { storage }) => {
+      const db = await opened(storage);
+      await db.run('CREATE TABLE loose (x, y)');
+      for (let i = 0; i < 20; i++) await db.run('INSERT INTO loose VALUES (1, ?)', [i % 3]);
+    });
+    for (let round = 0, done = false; !done; round++) {
+      done = await runInDurableObject(stub, async (_, { storage }) => {
+        const db = await opened(storage);
+        const batch = await createCDC(db, { from: 'snapshot', tables: ['loose'] }).drain({ limit: 6 });
+        if (round < 8) {
+          await db.run('INSERT INTO loose VALUES (1, 1)');
+          await db.run('UPDATE loose SET y = y + 1 WHERE rowid % 4 = ?', [round % 4]);
+          await db.run('UPDATE loose SET rowid = ? WHERE rowid = ?', [1000 * (round + 1), round + 1]);
+          await db.run('DELETE FROM loose WHERE rowid = ?', [20 - round]);
+        }
+        for (const { op, key, before, after, table } of batch) {
+          if (op === 'schema') continue;
+          expect([table, Object.keys(key)]).toEqual(['loose', ['rowid']]);
+          const { rowid } = key;
+          expect(replica.get(rowid), `${op} of ${rowid}`).toEqual(before ?? undefined);
+          if (after) replica.set(rowid, after);
+          else replica.delete(rowid);
+        }
+        await batch.ack();
+        return batch.done && round > 8;
+      });
+      if (round % 3 === 1) await evictDurableObject(stub);
+    }
+    await runInDurableObject(stub, async (_, { storage }) => {
+      const { rows } = await (await opened(storage)).query('SELECT rowid, x, y FROM loose');
+      expect(replica).toEqual(new Map(rows.map(({ rowid, x, y }) => [rowid, { x, y }])));
+    });
+  });
+
   it('does not go back when a part is acknowledged twice', () =>
     inObject(async (storage) => {
       const db = await opened(storage);

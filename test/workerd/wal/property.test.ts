@@ -153,8 +153,9 @@ const rowText = (row: object) =>
 /** Rows by key, as a receiver keeps them. */
 type Replica = Map<string, Map<string, string>>;
 
-/** What a receiver goes by; a table whose key may be NULL, or that has none, goes by whole rows. */
-const keyOf = (table: string, row: object, n = 0) => {
+/** What a receiver goes by; a table whose key may be NULL goes by whole rows. */
+const keyOf = (table: string, row: object, event: object, n = 0) => {
+  if (table === 'loose') return rowText(event);
   const by: Record<string, string[]> = {
     items: ['id'],
     pairs: ['a', 'b'],
@@ -169,50 +170,51 @@ const keyOf = (table: string, row: object, n = 0) => {
   return key ?? `${rowText(row)} ${n}`;
 };
 
-function put(rows: Map<string, string>, table: string, row: object): boolean {
+function put(rows: Map<string, string>, table: string, row: object, event: object): boolean {
   let n = 0;
-  if (table === 'tags' || table === 'loose') while (rows.has(keyOf(table, row, n))) n++;
-  const key = keyOf(table, row, n);
+  if (table === 'tags') while (rows.has(keyOf(table, row, event, n))) n++;
+  const key = keyOf(table, row, event, n);
   const free = !rows.has(key);
   rows.set(key, rowText(row));
   return free;
 }
 
-function remove(rows: Map<string, string>, table: string, row: object): boolean {
+function remove(rows: Map<string, string>, table: string, row: object, event: object): boolean {
   let n = 0;
-  if (table === 'tags' || table === 'loose') while (rows.has(keyOf(table, row, n + 1))) n++;
-  const key = keyOf(table, row, n);
+  if (table === 'tags') while (rows.has(keyOf(table, row, event, n + 1))) n++;
+  const key = keyOf(table, row, event, n);
   return rows.get(key) === rowText(row) && rows.delete(key);
 }
 
-function apply(replica: Replica, { table, before, after, op, lsn }: ChangeEvent, label: string): void {
+function apply(replica: Replica, { table, key, before, after, op, lsn }: ChangeEvent, label: string): void {
   if (op === 'message' || op === 'schema') return;
   const rows = replica.get(table)!;
   if (before)
-    expect(remove(rows, table, before), `${label}: the row before LSN ${lsn} of ${table}`).toBe(true);
+    expect(remove(rows, table, before, key), `${label}: the row before LSN ${lsn} of ${table}`).toBe(true);
   if (after)
-    expect(put(rows, table, after), `${label}: the key after LSN ${lsn} of ${table} is free`).toBe(true);
+    expect(put(rows, table, after, key), `${label}: the key after LSN ${lsn} of ${table} is free`).toBe(true);
 }
 
-async function rowsAt(db: Db, table: string, lsn: number): Promise<object[]> {
-  const rows: object[] = [];
+async function rowsAt(db: Db, table: string, lsn: number): Promise<{ row: object; key: object }[]> {
+  const rows: { row: object; key: object }[] = [];
   let after: unknown[] | null | undefined;
   do {
     const chunk = await db.log.snapshot(table, { lsn, limit: 3, ...(after && { after }) });
-    rows.push(...chunk.rows);
+    rows.push(...chunk.rows.map((row, i) => ({ row, key: chunk.keys[i]! })));
     after = chunk.next;
   } while (after);
   return rows;
 }
 
-const stateOf = async (db: Db, table: string, lsn: number) => (await rowsAt(db, table, lsn)).map(rowText);
+const stateOf = async (db: Db, table: string, lsn: number) =>
+  (await rowsAt(db, table, lsn)).map(({ row }) => rowText(row));
 
 /** A replica that begins with a snapshot and is fed by events in batches of any size is the state at each of their ends. */
 async function checkReplica(db: Db, r: Random, first: number, label: string): Promise<void> {
   const replica: Replica = new Map();
   for (const table of TABLES) {
     replica.set(table, new Map());
-    for (const row of await rowsAt(db, table, first)) put(replica.get(table)!, table, row);
+    for (const { row, key } of await rowsAt(db, table, first)) put(replica.get(table)!, table, row, key);
   }
   let after = first;
   for (let done = false; !done; ) {
