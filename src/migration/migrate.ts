@@ -99,7 +99,7 @@ async function applyPending(
 }
 
 /** An outermost transaction whose foreign keys are checked by the caller: violations that are old must not stop it. */
-function atomically(engine: Engine, work: () => void): void {
+export function atomically(engine: Engine, work: () => void): void {
   engine.pragmas.assert();
   engine.depth++;
   try {

@@ -1,0 +1,50 @@
+import { drain } from '../engine/cursor.ts';
+import { enter } from '../engine/scope.ts';
+import { DosqlError } from '../errors/index.ts';
+import type { Limits } from './grant.ts';
+import { readJson } from './respond.ts';
+import type { TransferContext } from './transfer/context.ts';
+
+/** A migration that is in place, as the ledger knows it. */
+export interface AppliedMigration {
+  readonly name: string | null;
+  readonly hash: string;
+  /** When it was generated, in milliseconds since the epoch. */
+  readonly when: number;
+  /** When it was applied, ISO-8601, where the ledger says it. */
+  readonly appliedAt: string | null;
+}
+
+/**
+ * `POST /migrate` with `{ migrations: [{ id, sql, when? }], outOfOrder? }` applies what is pending and answers with the
+ * MigrationReport; `GET /migrate` answers `{ applied }` with the ledger's rows, oldest first.
+ * @throws READ_ONLY, NOT_AUTHORIZED, MIGRATION_FAILED, MIGRATION_DRIFT, MIGRATION_INVALID, LIMIT_EXCEEDED
+ */
+export async function migrateDatabase(
+  request: Request,
+  { db, grant, limits }: TransferContext & { readonly limits: Limits },
+): Promise<Response> {
+  if (grant.tables) throw new DosqlError('NOT_AUTHORIZED', 'Access to some tables is none to the schema.');
+  if (request.method === 'GET') {
+    if (!grant.read) throw new DosqlError('NOT_AUTHORIZED', 'This token may not read.');
+    return Response.json({ applied: await enter(db.scope, () => applied(db.scope.engine.sql)) });
+  }
+  if (!grant.write) throw new DosqlError('READ_ONLY', 'This access is read-only.');
+  const { migrations, outOfOrder } = (await readJson(request, limits.body)) as Record<string, unknown>;
+  if (!Array.isArray(migrations))
+    throw new DosqlError('MIGRATION_INVALID', 'The body is { migrations: [{ id, sql, when }] }.');
+  return Response.json(await db.migrate({ migrations, ...(outOfOrder === 'error' && { outOfOrder }) }));
+}
+
+/** drizzle's own migrators leave columns out. */
+function applied(sql: SqlStorage): AppliedMigration[] {
+  const columns = drain(sql.exec("SELECT name FROM pragma_table_info('__drizzle_migrations')")).map(
+    ([name]) => name,
+  );
+  if (columns.length === 0) return [];
+  const optional = ['name', 'applied_at'].map((name) => (columns.includes(name) ? name : 'NULL'));
+  const rows = drain(
+    sql.exec(`SELECT hash,created_at,${optional.join(',')} FROM __drizzle_migrations ORDER BY rowid`),
+  ) as [string, number, string | null, string | null][];
+  return rows.map(([hash, when, name, appliedAt]) => ({ name, hash, when, appliedAt }));
+}
