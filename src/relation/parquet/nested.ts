@@ -1,4 +1,5 @@
 import type { SchemaElement, SchemaTree } from 'hyparquet';
+import { hex } from '../../sql/literal.ts';
 
 type Render = (value: unknown) => unknown;
 
@@ -63,7 +64,7 @@ function parsed(text: string): unknown {
 function raw(text: string): unknown {
   // rawJSON takes primitives only.
   if (/^[[{]/.test(text)) return JSON.parse(text);
-  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text);
+  return JSON.rawJSON(text);
 }
 
 /** Any decoded value: BLOBs as hexadecimal digits, exact integers, infinities as numbers too large to hold. */
@@ -73,11 +74,7 @@ function jsonable(value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) {
     return Number.isNaN(value) ? null : raw(value > 0 ? '9e999' : '-9e999');
   }
-  if (value instanceof Uint8Array) {
-    let hex = '';
-    for (const byte of value) hex += byte.toString(16).padStart(2, '0');
-    return hex;
-  }
+  if (value instanceof Uint8Array) return hex(value);
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return value.map(jsonable);
   if (typeof value === 'object')

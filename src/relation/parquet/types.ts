@@ -1,5 +1,6 @@
 import type { DecodedArray, ParquetParsers, SchemaElement, SchemaTree } from 'hyparquet';
 import { DosqlError } from '../../errors/index.ts';
+import { hex } from '../../sql/literal.ts';
 import type { Affinity, Cell, RelationColumn } from '../provider.ts';
 import { renderer } from './nested.ts';
 import { dateText, intervalText, timestampText, timeText } from './time.ts';
@@ -201,12 +202,6 @@ function decimalText(value: bigint, scale: number): string {
   const digits = `${value < 0n ? -value : value}`.padStart(scale + 1, '0');
   return `${value < 0n ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
 }
-
-const hex = (bytes: Uint8Array): string => {
-  let out = '';
-  for (const byte of bytes) out += byte.toString(16).padStart(2, '0');
-  return out;
-};
 
 const uuidText = (bytes: Uint8Array): string =>
   hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
