@@ -9,7 +9,9 @@ import { tokenize } from '../sql/tokenizer.ts';
 import type { Statement, TableReference } from '../sql/types.ts';
 import { type Template, templateOf, textOf } from './bind.ts';
 import { Chunks } from './chunks.ts';
+import { columnsFor, limitFor, predicatesFor } from './predicates.ts';
 import type { RelationColumn, Scan, ScanReport } from './provider.ts';
+import { Needed, type Needs } from './pushdown.ts';
 import type { Foreign, Opened, Resolver } from './resolver.ts';
 
 const MAX_ROWS = 250_000;
@@ -42,6 +44,8 @@ interface Named {
   /** What SQLite calls it, quoted. */
   readonly name: string;
   readonly references: TableReference[];
+  /** Where the first reference ends. */
+  readonly end: number;
 }
 
 function rewriteOf(
@@ -72,7 +76,7 @@ function rewriteOf(
     let relation = relations.get(key);
     if (!relation) {
       const own = generated ? `_dosql_r${relations.size}` : name;
-      relation = { foreign, label, name: quoteIdentifier(own), references: [] };
+      relation = { foreign, label, name: quoteIdentifier(own), references: [], end };
       relations.set(key, relation);
     }
     relation.references.push(reference);
@@ -80,9 +84,11 @@ function rewriteOf(
   }
   if (relations.size === 0) return undefined;
   const named = [...relations.values()];
+  const needed = new Needed(statement, tokens);
+  const needs = named.map(({ references, end }) => needed.of(references, end));
   const template = templateOf(statement, tokens, edits);
   return {
-    load: (values, options) => new Load(engine, statement, template, values, options).run(named),
+    load: (values, options) => new Load(engine, statement, template, values, options).run(named, needs),
     optional: named.every(({ foreign }) => foreign.shadows),
   };
 }
@@ -114,12 +120,12 @@ class Load {
     readonly options: LoadOptions,
   ) {}
 
-  async run(relations: readonly Named[]): Promise<Loaded> {
+  async run(relations: readonly Named[], needs: readonly Needs[]): Promise<Loaded> {
     const { engine, template, values, options } = this;
-    for (const relation of relations) {
+    for (const [index, relation] of relations.entries()) {
       if (relation.foreign.shadows && options.tier === 'hot') continue;
       const opened = await relation.foreign.open({ values, explain: options.explain === true });
-      if (opened) await this.#read(relation, opened);
+      if (opened) await this.#read(relation, opened, needs[index] as Needs);
     }
     const opened = this.#opened;
     const valid = opened.some((one) => one.valid)
@@ -140,11 +146,16 @@ class Load {
     };
   }
 
-  async #read(relation: Named, opened: Opened): Promise<void> {
+  async #read(relation: Named, opened: Opened, needs: Needs): Promise<void> {
     const { provider } = opened;
     this.#opened.push(opened);
     const columns = await provider.columns();
-    const scan: Scan = { columns: columns.map((_, i) => i), predicates: [] };
+    const limit = limitFor(needs, this.values);
+    const scan: Scan = {
+      columns: columnsFor(needs, columns, opened.where),
+      predicates: predicatesFor(needs, columns, this.values),
+      ...(limit !== undefined && { limit }),
+    };
     const used = scan.columns.map((c) => columns[c]!);
     const chunks = new Chunks(used, true);
     let idle = true;
@@ -156,6 +167,7 @@ class Load {
       for await (const rows of provider.scan(scan)) {
         chunks.add(rows);
         this.#check(relation, opened, chunks);
+        if (limit !== undefined && chunks.rows >= limit) break;
       }
       idle = chunks.rows === 0;
     }
