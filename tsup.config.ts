@@ -7,6 +7,8 @@ const modules = {
   wal: 'src/wal/index.ts',
   cdc: 'src/cdc/index.ts',
   history: 'src/history/index.ts',
+  virtual: 'src/virtual/index.ts',
+  server: 'src/server/index.ts',
   drizzle: 'drizzle/index.ts',
   'drizzle-sync': 'drizzle/sync.ts',
   'drizzle-migrator': 'drizzle/migrator.ts',

@@ -1,0 +1,71 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { put, withVirtual } from './open.ts';
+
+beforeAll(() =>
+  put({
+    'users.json': JSON.stringify([
+      { id: 1, name: 'Ada', role: 'admin', tags: ['a', { b: 1 }], big: 0 },
+      { id: 2, name: 'Bob', role: 'user' },
+    ]).replace('"big":0', '"big":9007199254740993'),
+    'items.json': JSON.stringify({ data: { items: [{ id: 7 }, { id: 8 }] } }),
+    'lines.ndjson': '{"id":1,"x":1.5}\n\n{"id":2,"x":2,"y":true}\n',
+    'people.csv': 'id,name,zip\r\n1,"Ada ""the"" first",01234\r\n2,,99999\n',
+    'semi.txt': 'a;b\nNULL;2\n',
+  }),
+);
+
+describe('text files in R2', () => {
+  test('a JSON array is a table', () =>
+    withVirtual(async (db) => {
+      const { rows } = await db.query(`SELECT id, name FROM 'r2://b/users.json' WHERE role = 'admin'`);
+      expect(rows).toEqual([{ id: 1, name: 'Ada' }]);
+      const all = await db.query(`SELECT * FROM 'r2://b/users.json'`, [], { integers: 'bigint' });
+      expect(all.columns).toEqual(['id', 'name', 'role', 'tags', 'big']);
+      expect(all.rows[0]).toMatchObject({ tags: '["a",{"b":1}]', big: 9007199254740993n });
+    }));
+
+  test('a path leads to the rows of a document', () =>
+    withVirtual(async (db) => {
+      const { rows } = await db.query(
+        `SELECT sum(id) AS n FROM read_json('r2://b/items.json', path = '$.data.items')`,
+      );
+      expect(rows).toEqual([{ n: 15 }]);
+    }));
+
+  test('NDJSON and CSV', () =>
+    withVirtual(async (db) => {
+      const lines = await db.query(`SELECT * FROM 'r2://b/lines.ndjson'`);
+      expect(lines.rows).toEqual([
+        { id: 1, x: 1.5, y: null },
+        { id: 2, x: 2, y: 1 },
+      ]);
+      const people = await db.query(`SELECT * FROM read_csv(?)`, ['r2://b/people.csv']);
+      expect(people.rows).toEqual([
+        { id: 1, name: 'Ada "the" first', zip: '01234' },
+        { id: 2, name: null, zip: '99999' },
+      ]);
+      const semi = await db.query(
+        `SELECT a, b + 1 AS b FROM read_csv('r2://b/semi.txt', delim = ';', nullstr = 'NULL', columns = {'a': 'VARCHAR', 'b': 'BIGINT'})`,
+      );
+      expect(semi.rows).toEqual([{ a: null, b: 3 }]);
+    }));
+
+  test('the seed: rows of the object joined with a file, and a table made of one', () =>
+    withVirtual(async (db) => {
+      await db.run('CREATE TABLE roles (role TEXT PRIMARY KEY, label TEXT)');
+      await db.run(`INSERT INTO roles VALUES ('admin', 'Administrator')`);
+      const joined = await db.query(
+        `SELECT u.name, r.label FROM roles r JOIN 'r2://b/users.json' u ON u.role = r.role`,
+      );
+      expect(joined.rows).toMatchObject([{ name: 'Ada', label: 'Administrator' }]);
+      await db.run(`CREATE TABLE people AS SELECT id, name FROM 'r2://b/users.json'`);
+      await db.run(`INSERT INTO people SELECT id + 10, name FROM 'r2://b/people.csv'`);
+      expect((await db.query('SELECT count(*) AS n, max(id) AS id FROM people')).rows).toEqual([{ n: 4, id: 12 }]);
+    }));
+
+  test('named sources', () =>
+    withVirtual(async (db) => {
+      db.source('crew', { url: 'r2://b/users.json', columns: { id: 'INTEGER', name: 'TEXT' } });
+      expect((await db.query('SELECT * FROM crew ORDER BY id DESC LIMIT 1')).rows).toEqual([{ id: 2, name: 'Bob' }]);
+    }));
+});
