@@ -8,6 +8,7 @@ const modules = {
   cdc: 'src/cdc/index.ts',
   history: 'src/history/index.ts',
   virtual: 'src/virtual/index.ts',
+  fsx: 'src/fsx/index.ts',
   server: 'src/server/index.ts',
   drizzle: 'drizzle/index.ts',
   'drizzle-sync': 'drizzle/sync.ts',

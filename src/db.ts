@@ -13,10 +13,12 @@ export interface StorageTiers {
   hot: DurableObjectStorage;
   warm?: KVNamespace;
   cold?: R2Bucket;
+  /** What `createTieredBackend` brings along. */
+  readonly extension?: Extension;
 }
 
 export interface DatabaseOptions<E extends readonly Extension[] = readonly Extension[]> {
-  /** `ctx.storage`, or the object's storage as `hot` beside other stores. */
+  /** `ctx.storage`, the object's storage as `hot` beside other stores, or `createTieredBackend(…)`. */
   storage: DurableObjectStorage | StorageTiers;
   /** Pass `this.ctx` so that pending migrations hold back every request of the object (`blockConcurrencyWhile`). */
   ctx?: DurableObjectState;
@@ -50,7 +52,8 @@ export async function DB<const E extends readonly Extension[] = []>(
   const engine = Engine.of(tiers.hot);
   await loadContext();
   const { integers = 'throw', onQuery, captureParams, ctx, migrations } = options;
-  const preparing = (options.extensions ?? []).filter(({ prepare }) => prepare);
+  const extensions = [...(tiers.extension ? [tiers.extension] : []), ...(options.extensions ?? [])];
+  const preparing = extensions.filter(({ prepare }) => prepare);
   if (!migrations || preparing.length > 0) probe(engine);
   for (const extension of preparing)
     await once(engine, `${extension.name} `, () =>
@@ -65,7 +68,7 @@ export async function DB<const E extends readonly Extension[] = []>(
     (source) => migrateOnce(engine, source, { ctx }),
     migrations,
   );
-  for (const extension of options.extensions ?? []) {
+  for (const extension of extensions) {
     const api = await once(engine, extension.name, () =>
       extension.install(hostFor(engine, tiers, extension.name)),
     );

@@ -1,6 +1,7 @@
 import { DosqlError } from '../errors/index.ts';
+import { foldName } from '../sql/identifier.ts';
 import { assertArgument, assertLsn } from './argument.ts';
-import type { LogStore } from './store.ts';
+import { ELSEWHERE, type LogStore } from './store.ts';
 import type { TrackedTable } from './table.ts';
 
 /**
@@ -83,6 +84,12 @@ export function horizonOf(store: LogStore, table?: TrackedTable): { lsn: number;
 
 /** @throws HISTORY_UNAVAILABLE, with the horizon, when the table (or, without one, the log) cannot be read at `lsn` */
 export function requireHistory(store: LogStore, table: TrackedTable | undefined, lsn: number): void {
+  if (table && ELSEWHERE.get(store.engine)?.(foldName(table.name)))
+    throw new DosqlError(
+      'HISTORY_UNAVAILABLE',
+      `Rows of ${table.name} were archived by tiered storage: the log alone does not know its past.`,
+      { table: table.name },
+    );
   if (table && lsn >= store.horizon && lsn >= table.since) return;
   const horizon = horizonOf(store, table);
   if (lsn >= horizon.lsn) return;

@@ -1,0 +1,65 @@
+import type { Tiers } from './tiers.ts';
+
+const DAY = 86_400_000;
+
+/** Gives up what an earlier instance, or a failed call, left unfinished. Returns how many files there were. */
+export async function recover(tiers: Tiers): Promise<number> {
+  const { manifest, cold } = tiers;
+  let found = 0;
+  for (const [id, key] of manifest.all("SELECT id,key FROM _dosql_tier_seg WHERE state='pending'") as [
+    number,
+    string,
+  ][]) {
+    if (tiers.working.has(id)) continue;
+    // The row goes last: as long as it is there, the object is not forgotten.
+    await cold.delete(key);
+    await tiers.transaction(() =>
+      manifest.run("DELETE FROM _dosql_tier_seg WHERE id=? AND state='pending'", id),
+    );
+    found++;
+  }
+  if (found) await tiers.onStep('recovered');
+  return found;
+}
+
+/** Deletes the objects of segments that have been dead for long enough. */
+export async function collect(tiers: Tiers, before: number, late: () => boolean): Promise<number> {
+  const { manifest, cold, warm } = tiers;
+  let found = 0;
+  const dead = manifest.all(
+    "SELECT id,key,warm_until FROM _dosql_tier_seg WHERE state='dead' AND dead_at<?",
+    before,
+  );
+  for (const [id, key, copied] of dead as [number, string, number | null][]) {
+    if (late()) break;
+    await cold.delete(key);
+    if (copied) await warm?.delete(key).catch(() => {});
+    await tiers.transaction(() =>
+      manifest.run("DELETE FROM _dosql_tier_seg WHERE id=? AND state='dead'", id),
+    );
+    found++;
+  }
+  return found;
+}
+
+/** Once a day: deletes objects older than a day that no segment names, which a put that came too late may have left. */
+export async function sweep(tiers: Tiers, now: number, late: () => boolean): Promise<number> {
+  const { manifest, cold } = tiers;
+  const [[last]] = manifest.all('SELECT swept_at FROM _dosql_tier_meta') as [[number]];
+  if (now - last < DAY) return 0;
+  let found = 0;
+  let cursor: string | undefined;
+  do {
+    if (late()) return found;
+    const page = await cold.list(`dosql/${manifest.object}/`, cursor ? { cursor } : {});
+    for (const { key, uploaded } of page.objects) {
+      if (now - uploaded < DAY || manifest.all('SELECT 1 FROM _dosql_tier_seg WHERE key=?', key).length)
+        continue;
+      await cold.delete(key);
+      found++;
+    }
+    cursor = page.cursor;
+  } while (cursor);
+  await tiers.transaction(() => manifest.run('UPDATE _dosql_tier_meta SET swept_at=?', now));
+  return found;
+}

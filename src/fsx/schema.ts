@@ -1,0 +1,102 @@
+import { foldName } from '../sql/identifier.ts';
+import type { Statement } from '../sql/types.ts';
+import { describeTier, type TierTable } from './table.ts';
+import type { Tiers } from './tiers.ts';
+import { settleTriggers } from './triggers.ts';
+
+/** Follows the schema of tiered tables: files keep the columns that they were written with, by ids that renames do not change. */
+export class TierSchema {
+  /** Root pages before an ALTER: a renamed table keeps its own. */
+  #roots: [name: string, root: number][] = [];
+  #dropped = '';
+
+  constructor(readonly tiers: Tiers) {}
+
+  before({ verb, tables }: Statement): void {
+    const { tiers } = this;
+    const name = foldName(tables[0]?.name ?? '');
+    this.#roots = verb === 'ALTER' ? this.#live() : [];
+    // A table called __new_<name> is there to take the place of this one, with its rows.
+    const heir = this.#live().some(([other]) => other === `__new_${name}`);
+    this.#dropped = verb === 'DROP' && tiers.tables.has(name) && !heir ? name : '';
+  }
+
+  after({ verb }: { verb: string }): void {
+    const { manifest } = this.tiers;
+    const live = new Map(this.#live().map(([name, root]) => [root, name]));
+    if (this.#dropped && ![...live.values()].includes(this.#dropped)) this.#forget(this.#dropped);
+    for (const [name, root] of this.#roots) {
+      const now = live.get(root);
+      // Of a table that takes another one's place the columns are looked at below.
+      if (now && now !== name && this.tiers.tables.has(name)) {
+        for (const table of ['_dosql_tier_seg', '_dosql_tier_schema'])
+          manifest.run(`UPDATE ${table} SET tbl=? WHERE tbl=?`, now, name);
+        manifest.bump();
+      }
+    }
+    this.settle(verb === 'ALTER');
+  }
+
+  /** Notes new versions of the columns and makes triggers. `altered`: a name that changed in its place is a renamed column. */
+  settle(altered: boolean): void {
+    const { tiers } = this;
+    for (const name of tiers.names()) {
+      const table = describeTier(tiers.engine.sql, name);
+      if (!table) continue;
+      settleTriggers(tiers.manifest, table);
+      this.#note(name, table, altered);
+    }
+    tiers.refresh();
+  }
+
+  #live(): [string, number][] {
+    return this.tiers.manifest
+      .all("SELECT name,rootpage FROM main.sqlite_master WHERE type='table'")
+      .map(([name, root]) => [foldName(name as string), root as number]);
+  }
+
+  #forget(name: string): void {
+    const { manifest } = this.tiers;
+    manifest.kill(manifest.active(name).map(({ id }) => id));
+    manifest.run(
+      "DELETE FROM _dosql_tier_schema WHERE tbl=? AND NOT EXISTS(SELECT 1 FROM _dosql_tier_seg WHERE tbl=?1 AND state='pending')",
+      name,
+    );
+    manifest.bump();
+  }
+
+  #note(name: string, table: TierTable, altered: boolean): void {
+    const { manifest } = this.tiers;
+    const versions = manifest.schemas(name);
+    const last = Math.max(0, ...versions.keys());
+    const known = versions.get(last);
+    if (known) identify(table, known, [...versions.values()], altered);
+    const json = JSON.stringify(table);
+    if (known && JSON.stringify(known) === json) return;
+    manifest.run('INSERT INTO _dosql_tier_schema VALUES(?,CAST(? AS INTEGER),?)', name, last + 1, json);
+  }
+}
+
+/** Gives columns the ids of those they were before. */
+function identify(
+  { columns }: TierTable,
+  { columns: before }: TierTable,
+  versions: readonly TierTable[],
+  altered: boolean,
+): void {
+  let next = Math.max(...versions.flatMap((version) => version.columns.map(({ id }) => id))) + 1;
+  const ids = new Map(before.map(({ name, id }) => [foldName(name), id]));
+  const names = new Set(columns.map(({ name }) => foldName(name)));
+  const differ = columns.filter(({ name }) => !ids.has(foldName(name)));
+  for (const [i, column] of columns.entries()) {
+    const known = ids.get(foldName(column.name));
+    const old = before[i];
+    const renamed =
+      altered &&
+      differ.length === 1 &&
+      columns.length === before.length &&
+      old &&
+      !names.has(foldName(old.name));
+    column.id = known ?? (renamed ? old.id : next++);
+  }
+}

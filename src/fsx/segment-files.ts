@@ -1,0 +1,73 @@
+import { DosqlError } from '../errors/index.ts';
+import { type ByteSource, openParquet, type ParquetFile } from '../relation/parquet/parquet.ts';
+import { BoundedCache } from '../sql/cache.ts';
+import type { Manifest, Segment } from './manifest.ts';
+import type { ObjectStore } from './object-store.ts';
+
+/** Opened files keep their footers parsed. */
+const OPEN = 32;
+/** What the platform's KV holds in one value. */
+export const MAX_COPY = 25 * 1024 * 1024;
+
+/** The files of active segments: their ends come from the manifest, the rest from the stores. */
+export class SegmentFiles {
+  readonly #open = new BoundedCache<number, Promise<ParquetFile>>(OPEN);
+
+  constructor(
+    readonly manifest: Manifest,
+    readonly cold: ObjectStore,
+    readonly warm: ObjectStore | undefined,
+  ) {}
+
+  /** The segment's file. Its immutable bytes may be kept for as long as anybody likes. @throws ARCHIVE_UNAVAILABLE on use */
+  open(segment: Segment): Promise<ParquetFile> {
+    let file = this.#open.get(segment.id);
+    if (!file) {
+      file = this.#parse(segment);
+      this.#open.set(segment.id, file);
+    }
+    return file;
+  }
+
+  #parse(segment: Segment): Promise<ParquetFile> {
+    const tail = this.manifest.footer(segment.id);
+    const source: ByteSource = {
+      name: segment.key,
+      size: segment.bytes,
+      read: async (start, end) => {
+        const bytes =
+          start >= segment.tail
+            ? tail.subarray(start - segment.tail, end - segment.tail)
+            : await this.read(segment, start, end);
+        return bytes.slice().buffer as ArrayBuffer;
+      },
+    };
+    const length = new DataView(tail.buffer, tail.byteOffset + tail.length - 8).getUint32(0, true) + 8;
+    return openParquet(source, { footer: tail.slice(tail.length - length).buffer as ArrayBuffer });
+  }
+
+  /** A range of the file. @throws ARCHIVE_UNAVAILABLE */
+  async read(segment: Segment, start: number, end: number): Promise<Uint8Array> {
+    const copy = this.warm && segment.warmUntil > Date.now();
+    // KV gives whole values: most of a file at once is where the copy is the shorter way.
+    const first = copy && (end - start) * 2 > segment.bytes;
+    let failure: unknown;
+    for (const warm of copy ? [first, !first] : [false]) {
+      const store = warm ? this.warm! : this.cold;
+      try {
+        const bytes = await store.getRange(segment.key, start, end - start);
+        if (bytes?.length === end - start) return bytes;
+        // A missing copy is no news; a missing original is.
+        if (!warm)
+          failure = new RangeError(bytes ? `It has no bytes ${start} to ${end}.` : 'It is not there.');
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw new DosqlError(
+      'ARCHIVE_UNAVAILABLE',
+      `Archived rows cannot be read: ${segment.key}: ${failure instanceof Error ? failure.message : failure}. With tier: 'hot' the statement sees the rows in the object only.`,
+      { cause: failure },
+    );
+  }
+}
