@@ -90,7 +90,8 @@ export function runScript(engine: Engine, script: Script, rebuild: boolean): voi
   if (found) throw failed(script, `FOREIGN KEY constraint failed: ${found}`);
 }
 
-function runStatement(engine: Engine, plan: Plan, gone: ReadonlySet<string>): void {
+/** Runs one statement of a script; `gone`: folded names of the tables that it dropped before. */
+export function runStatement(engine: Engine, plan: Plan, gone: ReadonlySet<string>): void {
   try {
     engine.all(plan, [], 'number');
   } catch (error) {

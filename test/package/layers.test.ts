@@ -10,6 +10,8 @@ const BELOW: Record<string, readonly string[]> = {
 };
 /** What a feature may import besides itself. The change log is what history, cdc and branches read. */
 const FOR_FEATURES = ['engine', 'relation', 'sql', 'errors', 'wal'];
+/** The server rebuilds tables as migrations do. */
+const ALSO: Record<string, readonly string[]> = { server: ['migration'] };
 /** Features whose interfaces others may name, in types only: `Database.migrate` is declared by the engine. */
 const INTERFACES: Record<string, readonly string[]> = {
   engine: ['migration', 'relation'],
@@ -31,6 +33,7 @@ function allowedInSrc({ from, to, typeOnly }: Import): boolean {
   const [layer, target] = [folderOf(from), folderOf(to)];
   if (layer === '' || layer === target) return true;
   if (typeOnly && INTERFACES[layer]?.includes(target)) return true;
+  if (ALSO[layer]?.includes(target)) return true;
   return (BELOW[layer] ?? FOR_FEATURES).includes(target);
 }
 

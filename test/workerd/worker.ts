@@ -1,8 +1,10 @@
 import { DurableObject } from 'cloudflare:workers';
 import { type Database, DB } from '../../src/index.ts';
 import type { TailObject } from './cdc/tail-object.ts';
+import type { ServerObject } from './server/server-object.ts';
 
 export { TailObject } from './cdc/tail-object.ts';
+export { ServerObject } from './server/server-object.ts';
 
 export interface Env {
   OBJECTS: DurableObjectNamespace<TestObject>;
@@ -10,6 +12,7 @@ export interface Env {
   BUCKET: R2Bucket;
   QUEUE: Queue;
   TAILS: DurableObjectNamespace<TailObject>;
+  SERVERS: DurableObjectNamespace<ServerObject>;
 }
 
 /** Runs SQL that arrives by socket or call. Most tests only work inside an instance with `runInDurableObject`. */

@@ -1,0 +1,89 @@
+import { drain } from '../../engine/cursor.ts';
+import { exactQuery } from '../../engine/integers.ts';
+import type { DosqlErrorCode } from '../../errors/index.ts';
+import { quoteIdentifier } from '../../sql/identifier.ts';
+import type { Budget } from '../budget.ts';
+import { wireError } from '../respond.ts';
+import { type Ran, type Ready, ready, run } from '../run.ts';
+import type { Session } from '../session.ts';
+import type { HranaError, Stmt, StmtResult } from './proto.ts';
+import { paramsOf, toHrana } from './value.ts';
+
+export const DONE: StmtResult = {
+  cols: [],
+  rows: [],
+  affected_row_count: 0,
+  last_insert_rowid: null,
+  rows_read: 0,
+  rows_written: 0,
+};
+
+const CODES: Partial<Record<DosqlErrorCode, string>> = {
+  TRANSACTION_CONFLICT: 'SQLITE_BUSY',
+  DATABASE_BUSY: 'SQLITE_BUSY',
+  TABLE_LOCKED: 'SQLITE_LOCKED',
+  READ_ONLY: 'SQLITE_READONLY',
+  NOT_AUTHORIZED: 'SQLITE_AUTH',
+  DATATYPE_MISMATCH: 'SQLITE_MISMATCH',
+  DATABASE_FULL: 'SQLITE_FULL',
+  SYNTAX_ERROR: 'SQLITE_ERROR',
+  NO_SUCH_TABLE: 'SQLITE_ERROR',
+  NO_SUCH_COLUMN: 'SQLITE_ERROR',
+  SQL_ERROR: 'SQLITE_ERROR',
+};
+
+/** Clients look for SQLite's own codes. */
+export function hranaError(error: unknown): HranaError {
+  const { code, message } = wireError(error);
+  return { message, code: /_VIOLATION$/.test(code) ? 'SQLITE_CONSTRAINT' : (CODES[code] ?? code) };
+}
+
+/** Runs a statement whose text is known; to be called in the caller's turn. @throws DosqlError */
+export function execute(session: Session, stmt: Stmt, sql: string, budget: Budget): StmtResult {
+  // A statement's parameters stay as they are when its text is rewritten.
+  const { sql: text } = session.check(sql);
+  const item = ready(session, sql, paramsOf(stmt, session.engine.plan(text).statement));
+  const ran = run(session, item, budget);
+  const { columns, rows, changes, lastInsertRowid, rowsRead, rowsWritten } = ran;
+  const writes = item.inspection.access === 'write';
+  const known = rows.some(hasInteger) ? typesOf(session, item, ran) : undefined;
+  return {
+    cols: columns.map((name) => ({ name, decltype: null })),
+    rows:
+      stmt.want_rows === false
+        ? []
+        : rows.map((row, r) => row.map((value, c) => toHrana(value, known?.(r, c)))),
+    affected_row_count: changes,
+    last_insert_rowid: writes ? `${lastInsertRowid}` : null,
+    rows_read: rowsRead,
+    rows_written: rowsWritten,
+  };
+}
+
+function hasInteger(row: readonly unknown[]): boolean {
+  return row.some(Number.isInteger);
+}
+
+/** The platform gives 5 for 5 and for 5.0: says which of a result's numbers are integers. */
+function typesOf(
+  { engine }: Session,
+  { inspection, plan, values }: Ready,
+  { columns, rows }: Ran,
+): (row: number, column: number) => unknown {
+  const whole = (r: number, c: number) => (Number.isInteger(rows[r]![c]) ? `${rows[r]![c]}` : undefined);
+  if (inspection.access === 'read' && plan.plain && plan.statement.verb !== 'EXPLAIN') {
+    const exact = engine.exec(exactQuery(plan.sql, columns.length), plan, values);
+    // A statement of chance gives others the second time; what it gave was whole.
+    return (r, c) => {
+      const value = exact[r]?.[c];
+      return typeof value === 'string' ? whole(r, c) : typeof value === 'number' ? undefined : whole(r, c);
+    };
+  }
+  // RETURNING cannot be read twice; a column of REAL affinity holds no integer.
+  const table = plan.statement.tables.find(({ role }) => role === 'write')?.name;
+  const reals = new Set<unknown>();
+  if (table !== undefined)
+    for (const [, name, type] of drain(engine.sql.exec(`PRAGMA table_xinfo(${quoteIdentifier(table)})`)))
+      if (/real|floa|doub/i.test(type as string) && !/int/i.test(type as string)) reals.add(name);
+  return (r, c) => (reals.has(columns[c]) ? undefined : whole(r, c));
+}
