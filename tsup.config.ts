@@ -13,6 +13,8 @@ const modules = {
   drizzle: 'drizzle/index.ts',
   'drizzle-sync': 'drizzle/sync.ts',
   'drizzle-migrator': 'drizzle/migrator.ts',
+  'drizzle-client': 'drizzle/client.ts',
+  client: 'src/client/index.ts',
   'adapters-cdc': 'adapters/cdc.ts',
   'adapters-history': 'adapters/history.ts',
   'adapters-live': 'adapters/live.ts',

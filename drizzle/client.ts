@@ -1,0 +1,87 @@
+import type { DrizzleConfig } from 'drizzle-orm';
+import { drizzle as remote, type SqliteRemoteDatabase } from 'drizzle-orm/sqlite-proxy';
+import type { Client } from '../src/client/connect.ts';
+import { DosqlError } from '../src/errors/index.ts';
+import type { DrizzleRunResult } from './result.ts';
+
+export type { DrizzleRunResult } from './result.ts';
+
+/** A Drizzle database over a client: the same typed queries from outside of the object. */
+export type DrizzleClientDatabase<TSchema extends Record<string, unknown> = Record<string, never>> = Omit<
+  SqliteRemoteDatabase<TSchema>,
+  'run' | 'transaction'
+> & {
+  run(query: Parameters<SqliteRemoteDatabase['run']>[0]): Promise<DrizzleRunResult>;
+  readonly $client: Client;
+};
+
+type Prepared = {
+  fields?: unknown;
+  customResultMapper?: unknown;
+  client: unknown;
+  getQuery(): { sql: string; params: unknown[]; method?: string };
+  mapResult(result: unknown, fromBatch: true): unknown;
+};
+
+interface Session {
+  prepareQuery(...query: unknown[]): Prepared;
+  batch(queries: readonly { _prepare(): Prepared }[]): Promise<unknown[]>;
+  transaction(): Promise<never>;
+}
+
+/**
+ * A Drizzle database over `connect(…)`. Every query is one request; `batch` is one request and one transaction. There
+ * is no `transaction`: across requests it would hold up the object for as long as the network takes.
+ */
+export function drizzle<TSchema extends Record<string, unknown> = Record<string, never>>(
+  client: Client,
+  config: DrizzleConfig<TSchema> = {},
+): DrizzleClientDatabase<TSchema> {
+  // Arrays for what drizzle maps to fields, objects for SQL that it knows no fields of.
+  const asking = (rows: 'values' | 'object') => async (sql: string, params: never[], method: string) =>
+    answer(await client.run(sql, params, { rows }), method);
+  const db = remote(asking('values') as never, config);
+  const session = (db as unknown as { session: Session }).session;
+  const prepare = session.prepareQuery.bind(session);
+  session.prepareQuery = (...query) => {
+    const prepared = prepare(...query);
+    if (!mapped(prepared)) prepared.client = asking('object');
+    return prepared;
+  };
+  session.batch = async (queries) => {
+    const prepared = queries.map((query) => query._prepare());
+    const built = prepared.map((query) => query.getQuery());
+    const found = await client.batch(
+      built.map(({ sql, params }) => [sql, params as never[]] as const),
+      { rows: 'values' },
+    );
+    return prepared.map((query, i) => {
+      const { columns, rows, ...rest } = found[i]!;
+      const named = mapped(query)
+        ? rows
+        : (rows as unknown as unknown[][]).map((row) => object(columns, row));
+      return query.mapResult(answer({ ...rest, rows: named }, built[i]!.method ?? 'all'), true);
+    });
+  };
+  session.transaction = async () => {
+    throw new DosqlError(
+      'UNSUPPORTED_STATEMENT',
+      'A client has no transactions across requests. Use db.batch([…]), which is one, or a method of your object.',
+    );
+  };
+  return Object.assign(db, { $client: client }) as never;
+}
+
+function mapped({ fields, customResultMapper }: Prepared): boolean {
+  return Boolean(fields || customResultMapper);
+}
+
+/** A result in the shape that each method expects. */
+function answer(result: { rows: unknown[]; changes: number }, method: string): { rows: never[] } {
+  const rows = method === 'get' ? result.rows[0] : result.rows;
+  return { ...result, rowsAffected: result.changes, rows } as never;
+}
+
+function object(columns: readonly string[], row: readonly unknown[]): object {
+  return Object.fromEntries(row.map((value, i) => [columns[i], value]));
+}

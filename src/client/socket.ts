@@ -1,0 +1,248 @@
+import type { Row } from '../engine/values.ts';
+import { DosqlError, type DosqlErrorCode } from '../errors/index.ts';
+import { fromWire } from './value.ts';
+
+/** One change of a row, as the change log has it; values as a select would give them, large integers as bigint. */
+export interface ChangeEvent {
+  readonly op: 'insert' | 'update' | 'delete';
+  readonly table: string;
+  readonly lsn: number;
+  readonly key: Row | null;
+  readonly before: Row | null;
+  readonly after: Row | null;
+  readonly [other: string]: unknown;
+}
+
+export interface ChangesOptions {
+  /** The `position` of an earlier subscription, to go on behind it; default: what is committed from now on. */
+  since?: string;
+  tables?: readonly string[];
+  ops?: readonly ChangeEvent['op'][];
+  /**
+   * Called when changes are lost to this client: it was away for longer than the log goes back. Read the rows anew; when
+   * it has resolved, changes go on behind that moment. Without it the subscription ends with HISTORY_UNAVAILABLE.
+   */
+  onResync?: (reason: string) => void | Promise<void>;
+}
+
+export type OnChanges = (events: readonly ChangeEvent[]) => void | Promise<void>;
+export type OnRows<T> = (result: { columns: string[]; rows: T[] }) => void | Promise<void>;
+
+/** What is subscribed to until it is closed, or has failed. */
+export interface Subscription {
+  /** Behind the last changes that were handled; to be kept, it survives a reload of the page. Undefined for queries. */
+  readonly position: string | undefined;
+  close(): void;
+}
+
+interface Said {
+  id: string;
+  type?: string;
+  error?: { code: DosqlErrorCode; message: string };
+  at?: string;
+  to?: string;
+  reason?: string;
+  version?: number;
+  events?: Record<string, unknown>[];
+}
+
+interface Kept {
+  position: string | undefined;
+  /** What to send to begin, or to go on. */
+  readonly begin: () => object;
+  /** Handles a message; what it returns is acknowledged. */
+  readonly handle: (said: Said) => Promise<unknown>;
+  readonly onError: ((error: DosqlError) => void) | undefined;
+  /** Messages are handled one by one. */
+  work: Promise<unknown>;
+}
+
+interface SocketOptions {
+  readonly url: string;
+  readonly WebSocket: typeof WebSocket;
+  readonly token: () => Promise<string | undefined>;
+  /** Asks over HTTP: a browser does not say why a WebSocket could not be opened. */
+  readonly probe: () => Promise<unknown>;
+}
+
+/** Codes that trying again changes nothing about. */
+const FATAL = /^(UNAUTHENTICATED|NOT_AUTHORIZED|NOT_FOUND|FEATURE_NOT_ENABLED)$/;
+const FIRST_DELAY_MS = 200;
+const MAX_DELAY_MS = 15_000;
+
+/** All subscriptions of a client, over one WebSocket that is opened again whenever it breaks. */
+export class Socket {
+  readonly #kept = new Map<string, Kept>();
+  #open: WebSocket | undefined;
+  #connecting = false;
+  #delay = FIRST_DELAY_MS;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #ids = 0;
+
+  constructor(private readonly options: SocketOptions) {}
+
+  live(
+    subscribe: object,
+    onRows: (wire: unknown) => void | Promise<void>,
+    onError: Kept['onError'],
+  ): Subscription {
+    return this.#add(
+      () => ({ subscribe }),
+      async (said) => {
+        if (said.type === 'rows') await onRows(said);
+        return said.version;
+      },
+      onError,
+    );
+  }
+
+  changes(
+    { since, tables, ops, onResync }: ChangesOptions,
+    onChanges: OnChanges,
+    onError: Kept['onError'],
+  ): Subscription {
+    const begin = () => ({ subscribe: { changes: { since: kept.position, tables, ops } } });
+    const kept: Kept = this.#add(
+      begin,
+      async ({ id, type, at, to, reason, events }) => {
+        if (type === 'ready') kept.position = at;
+        else if (type === 'changes') {
+          await onChanges(events!.map(eventOf));
+          kept.position = to;
+          return to;
+        } else if (type === 'resync') {
+          if (!onResync)
+            throw new DosqlError(
+              'HISTORY_UNAVAILABLE',
+              `Changes were missed (${reason}): read the rows anew, or give onResync.`,
+            );
+          kept.position = at;
+          await onResync(reason!);
+          this.#send(id, begin());
+        }
+        return undefined;
+      },
+      onError,
+    );
+    kept.position = since;
+    return kept as unknown as Subscription;
+  }
+
+  close(): void {
+    this.#kept.clear();
+    clearTimeout(this.#timer as Parameters<typeof clearTimeout>[0]);
+    this.#open?.close();
+    this.#open = undefined;
+  }
+
+  #add(begin: Kept['begin'], handle: Kept['handle'], onError: Kept['onError']): Kept & Subscription {
+    const id = `${++this.#ids}`;
+    const close = () => {
+      if (!this.#kept.delete(id)) return;
+      if (this.#kept.size === 0) this.close();
+      else this.#send(id, { unsubscribe: true });
+    };
+    const kept = { position: undefined, begin, handle, onError, work: Promise.resolve(), close };
+    this.#kept.set(id, kept);
+    if (this.#open) queueMicrotask(() => this.#send(id, begin()));
+    else void this.#connect();
+    return kept;
+  }
+
+  #send(id: string, message: object): void {
+    if (this.#open?.readyState === 1) this.#open.send(JSON.stringify({ id, ...message }));
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#connecting) return;
+    this.#connecting = true;
+    let opened = false;
+    const retry = async () => {
+      this.#connecting = false;
+      if (this.#kept.size === 0) return;
+      if (!opened) {
+        const error = await this.options.probe().then(
+          () => undefined,
+          (error) => error as DosqlError,
+        );
+        if (error && FATAL.test(error.code)) return this.#fail(error);
+      }
+      this.#timer = setTimeout(() => void this.#connect(), this.#delay * (0.5 + Math.random() / 2));
+      this.#delay = Math.min(2 * this.#delay, MAX_DELAY_MS);
+    };
+    let socket: WebSocket;
+    try {
+      const token = await this.options.token();
+      // A web page can give a token to a WebSocket in no other way.
+      socket = new this.options.WebSocket(this.options.url, ['dosql', ...(token ? [`bearer.${token}`] : [])]);
+    } catch (error) {
+      this.#connecting = false;
+      return this.#fail(
+        new DosqlError('CONNECTION_FAILED', 'No WebSocket could be opened.', { cause: error }),
+      );
+    }
+    socket.addEventListener('open', () => {
+      opened = true;
+      this.#delay = FIRST_DELAY_MS;
+      this.#open = socket;
+      for (const [id, kept] of this.#kept) {
+        // What is being handled moves the position from which to go on.
+        void kept.work.then(() => {
+          if (this.#open === socket && this.#kept.has(id)) this.#send(id, kept.begin());
+        });
+      }
+      if (this.#kept.size === 0) this.close();
+    });
+    socket.addEventListener('message', ({ data }) =>
+      this.#receive(socket, JSON.parse(data as string) as Said),
+    );
+    socket.addEventListener('close', () => {
+      if (this.#open === socket) this.#open = undefined;
+      void retry();
+    });
+  }
+
+  #receive(socket: WebSocket, said: Said): void {
+    const { id, error } = said;
+    const kept = this.#kept.get(id);
+    if (!kept) return;
+    kept.work = kept.work.then(async () => {
+      // Of a connection that has broken since: it comes again.
+      if (this.#open !== socket || this.#kept.get(id) !== kept) return;
+      try {
+        if (error) throw new DosqlError(error.code, error.message);
+        const done = await kept.handle(said);
+        if (done !== undefined && this.#open === socket) this.#send(id, { ack: done });
+      } catch (cause) {
+        this.#kept.delete(id);
+        this.#send(id, { unsubscribe: true });
+        report(kept, cause);
+      }
+    });
+  }
+
+  #fail(error: DosqlError): void {
+    const all = [...this.#kept.values()];
+    this.close();
+    for (const kept of all) report(kept, error);
+  }
+}
+
+/** An error that nobody takes is not swallowed. */
+function report({ onError }: Kept, error: unknown): void {
+  if (onError) onError(error as DosqlError);
+  else void Promise.reject(error);
+}
+
+function eventOf(plain: Record<string, unknown>): ChangeEvent {
+  const { binary, ...event } = plain;
+  if (binary) event['payload'] = fromWire(plain['payload'], 'bigint', '');
+  for (const part of ['key', 'before', 'after']) {
+    const row = plain[part];
+    if (row)
+      event[part] = Object.fromEntries(
+        Object.entries(row).map(([name, value]) => [name, fromWire(value, 'bigint', name)]),
+      );
+  }
+  return event as ChangeEvent;
+}
