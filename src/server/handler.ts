@@ -4,6 +4,7 @@ import { FULL, type Grant, LIMITS, type Limits } from './grant.ts';
 import { answerCursor } from './hrana/cursor.ts';
 import { answerPipeline } from './hrana/pipeline.ts';
 import { Streams } from './hrana/stream.ts';
+import { migrateDatabase } from './migrate.ts';
 import { streamRows } from './ndjson.ts';
 import { answer } from './query.ts';
 import { failure, readJson } from './respond.ts';
@@ -11,6 +12,7 @@ import { normalise, Session } from './session.ts';
 import { Sockets } from './socket.ts';
 import type { Tail } from './tail-socket.ts';
 import { type TokenAuth, type Verify, verifier } from './token.ts';
+import type { TransferContext } from './transfer/context.ts';
 import { exportDatabase, importDatabase } from './transfer/index.ts';
 
 /** A database, or how to get it; of a request, or of the request that opened a WebSocket. */
@@ -49,17 +51,24 @@ export interface Handler {
   webSocketError(socket: WebSocket): Promise<void>;
 }
 
-const ROUTE = /(?:^|\/)(query|ws|export|import|v[23](?:\/(?:pipeline|cursor))?)\/?$/;
-const METHODS: Readonly<Record<string, string>> = {
-  ws: 'GET',
-  export: 'GET',
-  v2: 'GET',
-  v3: 'GET',
-  import: 'GET, POST, DELETE',
+const ROUTE = /(?:^|\/)(query|ws|export|import|migrate|v[23](?:\/(?:pipeline|cursor))?)\/?$/;
+const METHODS: Readonly<Record<string, readonly string[]>> = {
+  ws: ['GET'],
+  export: ['GET'],
+  import: ['GET', 'POST', 'DELETE'],
+  migrate: ['GET', 'POST'],
+  v2: ['GET'],
+  v3: ['GET'],
 };
 
+/** Routes about the whole database. */
+const WHOLE: Readonly<
+  Record<string, (request: Request, context: TransferContext & { limits: Limits }) => Promise<Response>>
+> = { export: exportDatabase, import: importDatabase, migrate: migrateDatabase };
+
 /**
- * Mounts a database on HTTP: `POST /query`, `GET /ws`, Hrana (`/v2`, `/v3`), `/export` and `/import`, behind any prefix.
+ * Mounts a database on HTTP: `POST /query`, `GET /ws`, Hrana (`/v2`, `/v3`), `/export`, `/import` and
+ * `/migrate`, behind any prefix.
  * @throws AUTH_REQUIRED without `auth`, INVALID_ARGUMENT
  */
 export function createHandler(source: DatabaseSource, options: HandlerOptions): Handler {
@@ -84,9 +93,9 @@ export function createHandler(source: DatabaseSource, options: HandlerOptions): 
     const { pathname } = new URL(request.url);
     const [, path] = (pathname.startsWith(prefix) && ROUTE.exec(pathname.slice(prefix.length))) || [];
     if (!path) throw new DosqlError('NOT_FOUND', 'There is no such route.');
-    const methods = METHODS[path] ?? 'POST';
-    if (!methods.split(', ').includes(request.method))
-      return new Response(null, { status: 405, headers: { allow: methods } });
+    const methods = METHODS[path] ?? ['POST'];
+    if (!methods.includes(request.method))
+      return new Response(null, { status: 405, headers: { allow: methods.join(', ') } });
     // Which protocols there are is asked without a token.
     if (/^v[23]$/.test(path)) return new Response(null);
     const { db, grant } = await authorize(auth, verify, open, request);
@@ -96,11 +105,11 @@ export function createHandler(source: DatabaseSource, options: HandlerOptions): 
         throw new DosqlError('NOT_AUTHORIZED', 'This origin may not open a WebSocket.');
       return sockets.accept(request, own);
     }
-    if (path === 'export' || path === 'import') {
+    const whole = WHOLE[path];
+    if (whole) {
       if (allowed)
         throw new DosqlError('NOT_AUTHORIZED', 'Only single statements are allowed on this server.');
-      const transfer = path === 'export' ? exportDatabase : importDatabase;
-      return await transfer(request, { db, grant: own.grant, signal: request.signal });
+      return whole(request, { db, grant: own.grant, limits, ctx, signal: request.signal });
     }
     const body = (await readJson(request, limits.body)) as Record<string, unknown>;
     if (path === 'query')

@@ -8,6 +8,8 @@ import type { Grant } from '../grant.ts';
 export interface TransferContext {
   readonly db: Database;
   readonly grant: Grant;
+  /** The object's context: it is reset when foreign keys cannot be switched on again. */
+  readonly ctx?: DurableObjectState | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

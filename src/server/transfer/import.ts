@@ -126,7 +126,7 @@ class Import {
     try {
       if (state.table === null && this.#mentionsKeys(batch))
         await db.scope.lock.exclusive(() =>
-          withoutForeignKeys(engine, undefined, () => atomically(engine, work)),
+          withoutForeignKeys(engine, this.context.ctx, () => atomically(engine, work)),
         );
       else await enter(db.scope, () => engine.transactionSync(work));
     } catch (error) {
