@@ -8,7 +8,7 @@ export default defineConfig({
       {
         test: {
           name: 'node',
-          include: ['test/{unit,property}/**/*.test.ts', 'test/package/*.test.ts'],
+          include: ['test/{unit,property,conformance}/**/*.test.ts', 'test/package/*.test.ts'],
           testTimeout: 120_000,
         },
       },

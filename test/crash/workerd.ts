@@ -62,9 +62,19 @@ export class Workerd {
     });
   }
 
+  /** Where it listens; no slash at the end. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** The process, while it runs. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   /** Sends a request and returns its JSON. */
   async request<T>(path: string): Promise<T> {
-    const response = await fetch(`http://127.0.0.1:${this.#port}${path}`);
+    const response = await fetch(`${this.url}${path}`);
     if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
     return (await response.json()) as T;
   }

@@ -4,8 +4,8 @@ import { DB } from '../../../src/index.ts';
 import { createHandler } from '../../../src/server/index.ts';
 import { changeLog } from '../../../src/wal/index.ts';
 
-export const SECRET = 'a secret of the tests, with more than 32 bytes';
-export const DATABASE = 'tenant-a';
+const SECRET = 'a secret of the tests, with more than 32 bytes';
+const DATABASE = 'tenant-a';
 
 /** A database that is served as a user's would be, with the change log. */
 export class ServerObject extends DurableObject {
