@@ -50,11 +50,14 @@ async function bundle({ name, alias = {} }: Family, folder: string): Promise<voi
   });
 }
 
+/** Cap'n Proto's names have no hyphens. */
+const constant = (name: string): string => name.replaceAll('-', '');
+
 const config = (names: string[], folder: string): string => `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "disk", disk = (path = "${folder}/disk", writable = true)),
-${names.map((n) => `    (name = "${n}", worker = .${n}),`).join('\n')}
+${names.map((n) => `    (name = "${n}", worker = .${constant(n)}),`).join('\n')}
   ],
   sockets = [
 ${names.map((n) => `    (name = "${n}", address = "127.0.0.1:0", http = (), service = "${n}"),`).join('\n')}
@@ -62,7 +65,7 @@ ${names.map((n) => `    (name = "${n}", address = "127.0.0.1:0", http = (), serv
 );
 ${names
   .map(
-    (n) => `const ${n} :Workerd.Worker = (
+    (n) => `const ${constant(n)} :Workerd.Worker = (
   modules = [(name = "${n}.js", esModule = embed "${n}.js")],
   compatibilityDate = "2026-01-01",
   durableObjectNamespaces = [(className = "Bench", uniqueKey = "${n}", enableSql = true, preventEviction = true)],
@@ -86,10 +89,9 @@ export class Runtime {
     this.families = [...ports.keys()];
   }
 
-  static async start(name: RuntimeName): Promise<Runtime> {
+  static async start(name: RuntimeName, present = families(root)): Promise<Runtime> {
     const folder = mkdtempSync(join(tmpdir(), 'dosql-bench-'));
     process.once('exit', () => rmSync(folder, { recursive: true }));
-    const present = families(root);
     // One after the other: a failed build must not leave another one writing into a folder that is being removed.
     for (const family of present) await bundle(family, folder);
     const names = present.map((family) => family.name);
@@ -117,6 +119,12 @@ export class Runtime {
   /** CPU time of the event-loop thread in microseconds: workerd's own clocks stand still while JavaScript runs. */
   cpu(): number {
     return this.#schedstat(this.#thread);
+  }
+
+  /** Resident memory of the process in MB. */
+  memory(): number {
+    const [, pages] = readFileSync(`/proc/${this.#process.pid}/statm`, 'utf8').split(' ');
+    return (Number(pages) * 4096) / 2 ** 20;
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,5 @@
+import { logObject, worker } from './log.ts';
+
+export const Bench = logObject('keyed');
+
+export { worker as default };
