@@ -17,7 +17,7 @@ export interface Script {
   plans: Plan[];
 }
 
-const BREAKPOINT = '--> statement-breakpoint';
+export const BREAKPOINT = '--> statement-breakpoint';
 
 /** The texts between drizzle-kit's breakpoints, which are comments; within a string it is just text. */
 function pieces(sql: string): string[] {

@@ -1,6 +1,10 @@
 import { drain } from '../engine/cursor.ts';
+import type { Engine } from '../engine/engine.ts';
 import { enter } from '../engine/scope.ts';
 import { DosqlError } from '../errors/index.ts';
+import { atomically } from '../migration/migrate.ts';
+import { withoutForeignKeys } from '../migration/rebuild.ts';
+import { BREAKPOINT, needsRebuild, parseScript, runScript } from '../migration/script.ts';
 import type { Limits } from './grant.ts';
 import { readJson } from './respond.ts';
 import type { TransferContext } from './transfer/context.ts';
@@ -17,12 +21,14 @@ export interface AppliedMigration {
 
 /**
  * `POST /migrate` with `{ migrations: [{ id, sql, when? }], outOfOrder? }` applies what is pending and answers with the
- * MigrationReport; `GET /migrate` answers `{ applied }` with the ledger's rows, oldest first.
+ * MigrationReport; with `{ statements: ['CREATE …'] }` it runs these alone, as one migration that leaves no trace in the
+ * ledger, and answers `{ applied }` with their number. `GET /migrate` answers `{ applied }` with the ledger's rows,
+ * oldest first.
  * @throws READ_ONLY, NOT_AUTHORIZED, MIGRATION_FAILED, MIGRATION_DRIFT, MIGRATION_INVALID, LIMIT_EXCEEDED
  */
 export async function migrateDatabase(
   request: Request,
-  { db, grant, limits }: TransferContext & { readonly limits: Limits },
+  { db, grant, limits, ctx }: TransferContext & { readonly limits: Limits },
 ): Promise<Response> {
   if (grant.tables) throw new DosqlError('NOT_AUTHORIZED', 'Access to some tables is none to the schema.');
   if (request.method === 'GET') {
@@ -30,9 +36,16 @@ export async function migrateDatabase(
     return Response.json({ applied: await enter(db.scope, () => applied(db.scope.engine.sql)) });
   }
   if (!grant.write) throw new DosqlError('READ_ONLY', 'This access is read-only.');
-  const { migrations, outOfOrder } = (await readJson(request, limits.body)) as Record<string, unknown>;
+  const { migrations, statements, outOfOrder } = (await readJson(request, limits.body)) as Record<
+    string,
+    unknown
+  >;
+  if (Array.isArray(statements)) return Response.json(await apply(db.scope.engine, ctx, statements));
   if (!Array.isArray(migrations))
-    throw new DosqlError('MIGRATION_INVALID', 'The body is { migrations: [{ id, sql, when }] }.');
+    throw new DosqlError(
+      'MIGRATION_INVALID',
+      'The body is { migrations: [{ id, sql, when }] } or { statements: [sql] }.',
+    );
   return Response.json(await db.migrate({ migrations, ...(outOfOrder === 'error' && { outOfOrder }) }));
 }
 
@@ -47,4 +60,18 @@ function applied(sql: SqlStorage): AppliedMigration[] {
     sql.exec(`SELECT hash,created_at,${optional.join(',')} FROM __drizzle_migrations ORDER BY rowid`),
   ) as [string, number, string | null, string | null][];
   return rows.map(([hash, when, name, appliedAt]) => ({ name, hash, when, appliedAt }));
+}
+
+/** What `dosql push` found to be different: all of it or nothing, and no row of another table is lost by a rebuild. */
+async function apply(
+  engine: Engine,
+  ctx: DurableObjectState | undefined,
+  statements: readonly string[],
+): Promise<{ applied: number }> {
+  const sql = statements.join(`;\n${BREAKPOINT}\n`);
+  const script = parseScript(engine, { id: 'push', sql, hash: '', when: undefined });
+  const rebuild = needsRebuild(engine, script);
+  const run = () => atomically(engine, () => runScript(engine, script, rebuild));
+  await engine.lock.exclusive(() => (rebuild ? withoutForeignKeys(engine, ctx, run) : run()));
+  return { applied: script.plans.length };
 }

@@ -119,9 +119,13 @@ class Source {
   /** Everybody else waits from the first page to the last. */
   async *#held(text: AsyncGenerator<string>): AsyncGenerator<string> {
     const { lock } = this.context.db.scope;
-    let release: () => void = () => {};
-    const released = new Promise<void>((resolve) => (release = resolve));
-    await new Promise<void>((locked) => void lock.exclusive(() => (locked(), released)));
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const { promise: locked, resolve: entered } = Promise.withResolvers<void>();
+    void lock.exclusive(() => {
+      entered();
+      return released;
+    });
+    await locked;
     const timer = setTimeout(release, HOLD_MS);
     const deadline = Date.now() + HOLD_MS;
     try {
