@@ -13,6 +13,7 @@ const modules = {
   drizzle: 'drizzle/index.ts',
   'drizzle-sync': 'drizzle/sync.ts',
   'drizzle-migrator': 'drizzle/migrator.ts',
+  'drizzle-kit': 'drizzle/kit/index.ts',
   'drizzle-client': 'drizzle/client.ts',
   client: 'src/client/index.ts',
   'adapters-cdc': 'adapters/cdc.ts',

@@ -33,6 +33,7 @@ const BUDGETS: Budget[] = [
   { what: 'migrator', entries: (entry) => entry === './drizzle/migrator', ...driver, limit: 1 },
   { what: 'driver over a client', entries: (entry) => entry === './drizzle/client', ...driver, limit: 1 },
   { what: 'client', entries: (entry) => entry === './client', without: /^src\/(errors|engine)\//, limit: 3 },
+  { what: 'drizzle-kit bridge', entries: (entry) => entry === './drizzle/kit', ...driver, limit: 1 },
   { what: 'adapter, cdc', entries: (entry) => entry === './adapters/cdc', ...adapter },
   { what: 'adapter, history', entries: (entry) => entry === './adapters/history', ...adapter },
   { what: 'adapter, live', entries: (entry) => entry === './adapters/live', ...adapter },
