@@ -3,10 +3,12 @@
  * `--once` exits after the tour (status 0 only if every check held), `--full` loads 200,000 rows more, `--port N`.
  */
 import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { issueToken } from '../../src/server/token.ts';
 import { Client } from './cli/client.ts';
 import { readData } from './cli/data.ts';
 import { expectedRows } from './cli/expected.ts';
 import { load } from './cli/load.ts';
+import { outside } from './cli/outside.ts';
 import { bold, costs, heading, verdict } from './cli/print.ts';
 import { boot, type Runtime } from './cli/runtime.ts';
 import { tour } from './cli/tour.ts';
@@ -42,7 +44,7 @@ process.once('SIGTERM', () => void exit(143));
 async function main(): Promise<void> {
   const data = readData(options.full);
   runtime = boot(Number(options.port));
-  const { url, versions } = await runtime;
+  const { url, versions, secret } = await runtime;
   console.log(
     `Node ${process.versions.node}, wrangler ${versions.wrangler}, workerd ${versions.workerd}: ${url}`,
   );
@@ -72,6 +74,9 @@ async function main(): Promise<void> {
 
   held.push(...(await tour(acme, data)));
 
+  const server = `${acme.base}db/`;
+  held.push(...(await outside(server, await issueToken(secret, { database: 'acme', access: 'read' }))));
+
   heading('Another tenant is another database');
   const other = await new Client(url, 'globex').get<Stats>('stats');
   check(
@@ -88,6 +93,9 @@ async function main(): Promise<void> {
   console.log(`  curl ${acme.base}history/airports/HNL`);
   console.log(`  curl -N ${acme.base}live/routes/JFK`);
   console.log(`  curl -X POST ${acme.base}changes/addFlight`);
+  const token = await issueToken(secret, { database: 'acme', access: 'write', expiresIn: 24 * 3600 });
+  console.log(bold("\nacme's database from outside, for a day"));
+  console.log(`  DOSQL_URL=${server}\n  DOSQL_TOKEN=${token}`);
   console.log(
     `  curl -X POST ${url}globex/load/airports --data '[{"iata":"XYZ","name":"New","country":"USA","location":{"latitude":1,"longitude":2}}]'`,
   );

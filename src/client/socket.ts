@@ -79,7 +79,12 @@ export class Socket {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ids = 0;
 
-  constructor(private readonly options: SocketOptions) {}
+  private readonly options: SocketOptions;
+
+  // Without a parameter property, so that Node can strip the types.
+  constructor(options: SocketOptions) {
+    this.options = options;
+  }
 
   live(
     subscribe: object,

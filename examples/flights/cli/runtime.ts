@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,8 @@ export interface Runtime {
   url: URL;
   /** Of wrangler and of the workerd that it runs. */
   versions: { wrangler: string; workerd: string };
+  /** What the Worker verifies tokens with. */
+  secret: string;
   /** Stops the runtime. Safe to call twice. Its databases go when this process ends. */
   stop(): Promise<void>;
 }
@@ -23,6 +26,7 @@ export async function boot(port: number): Promise<Runtime> {
   process.env['WRANGLER_WRITE_LOGS'] = 'false';
   // Miniflare asks the network for a plausible request.cf unless told not to.
   process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
+  const secret = randomBytes(32).toString('hex');
   const { unstable_DevEnv } = await import('wrangler');
   const dev = new unstable_DevEnv();
   // Nothing else tells of a Worker that does not build: its first request would wait for ever.
@@ -36,6 +40,7 @@ export async function boot(port: number): Promise<Runtime> {
   try {
     const starting = dev.startWorker({
       config: join(import.meta.dirname, '../../../wrangler.toml'),
+      bindings: { TOKEN_SECRET: { type: 'plain_text', value: secret } },
       dev: {
         server: { hostname: '127.0.0.1', port },
         inspector: false,
@@ -46,7 +51,7 @@ export async function boot(port: number): Promise<Runtime> {
       },
     });
     const [worker] = await Promise.all([starting, serving]);
-    return { url: await worker.url, versions: versions(), stop };
+    return { url: await worker.url, versions: versions(), secret, stop };
   } catch (error) {
     await stop();
     throw error;

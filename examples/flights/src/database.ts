@@ -11,7 +11,9 @@ const extensions = [changeLog({ tables: ['airports'] }), timeTravel()] as const;
 
 /** Opens on first use, and brings the object's tables up to date before the first query. */
 export function open(ctx: DurableObjectState) {
-  return drizzle(() => DB('tenant', { storage: ctx.storage, ctx, migrations, extensions, onQuery: record }), {
+  // The database has the tenant's name, and tokens are for a name.
+  const name = ctx.id.name ?? 'tenant';
+  return drizzle(() => DB(name, { storage: ctx.storage, ctx, migrations, extensions, onQuery: record }), {
     schema,
   });
 }

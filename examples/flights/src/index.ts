@@ -1,17 +1,37 @@
 import { DurableObject } from 'cloudflare:workers';
+import * as tail from '@dotdo/dosql/cdc';
+import { createHandler } from '@dotdo/dosql/server';
 import { open } from './database.ts';
 import { respond } from './routes.ts';
 
-interface Env {
+export interface Env {
   TENANTS: DurableObjectNamespace<TenantDatabase>;
+  /** Signs the tokens of those who use a tenant's database from outside; at least 32 bytes. */
+  TOKEN_SECRET: string;
 }
 
 /** One tenant: one Durable Object, one SQLite database. */
 export class TenantDatabase extends DurableObject<Env> {
   readonly db = open(this.ctx);
+  /** SQL over HTTP and WebSocket, for clients and drizzle-kit. A token is for one tenant. */
+  readonly server = createHandler(() => this.db.$client, {
+    auth: { secret: this.env.TOKEN_SECRET },
+    ctx: this.ctx,
+    tail,
+  });
 
   override fetch(request: Request): Promise<Response> {
-    return respond(this.db, request);
+    return /^\/[^/]+\/db\//.test(new URL(request.url).pathname)
+      ? this.server.fetch(request)
+      : respond(this.db, request);
+  }
+
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    return this.server.webSocketMessage(socket, message);
+  }
+
+  override webSocketClose(socket: WebSocket): Promise<void> {
+    return this.server.webSocketClose(socket);
   }
 }
 
