@@ -1,3 +1,4 @@
+import { builtinModules } from 'node:module';
 import { defineConfig } from 'tsup';
 
 /** One entry per public module. */
@@ -31,5 +32,9 @@ export default defineConfig({
   treeshake: true,
   clean: true,
   dts: { entry: modules },
-  external: ['drizzle-orm', /^drizzle-orm\//, /^node:/, 'cloudflare:workers'],
+  external: ['drizzle-orm', /^drizzle-orm\//, /^node:/, 'cloudflare:workers', ...builtinModules],
+  // The libraries of the command are CommonJS.
+  esbuildOptions: (options) => {
+    options.mainFields = ['module', 'main'];
+  },
 });

@@ -2,12 +2,30 @@ import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { isDosqlError } from '../src/errors/index.ts';
 import { bundleCommand } from './bundle.ts';
+import { exportCommand } from './export.ts';
+import { importCommand } from './import.ts';
+import { migrateCommand } from './migrate.ts';
+import { pullCommand } from './pull.ts';
+import { pushCommand } from './push.ts';
+import { queryCommand } from './query.ts';
+import { statusCommand } from './status.ts';
 
 /** Where a command writes: results to `stdout`, everything else to `stderr`. */
 export interface Output {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
 }
+
+const COMMANDS = [
+  bundleCommand,
+  pushCommand,
+  pullCommand,
+  migrateCommand,
+  statusCommand,
+  queryCommand,
+  exportCommand,
+  importCommand,
+];
 
 /** Runs the `dosql` command. Resolves with its exit code: 0 done, 1 failed, 2 wrong usage. */
 export async function run(args: readonly string[], output: Output): Promise<number> {
@@ -21,12 +39,27 @@ export async function run(args: readonly string[], output: Output): Promise<numb
     // Inherited by the commands added behind them.
     .exitOverride()
     .showHelpAfterError('(run with --help for usage)');
-  for (const command of [bundleCommand(output)]) program.addCommand(command.copyInheritedSettings(program));
+  let wrote = false;
+  const watched: Output = {
+    stderr: output.stderr,
+    stdout: Object.create(output.stdout as object, {
+      write: {
+        value: (text: string) => {
+          wrote = true;
+          return output.stdout.write(text);
+        },
+      },
+    }),
+  };
+  for (const make of COMMANDS) program.addCommand(make(watched).copyInheritedSettings(program));
   try {
     await program.parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    // A script reads why from where it would read the result.
+    if (args.includes('--json') && !wrote && isDosqlError(error))
+      output.stdout.write(`${JSON.stringify({ error: { code: error.code, message: error.message } })}\n`);
     output.stderr.write(`dosql: ${isDosqlError(error) ? error.message : describe(error)}\n`);
     return 1;
   }

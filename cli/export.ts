@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { createWriteStream, renameSync, rmSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { DosqlError } from '../src/errors/index.ts';
+import { clientOf, type RemoteOptions, remote } from './remote.ts';
+import type { Output } from './run.ts';
+
+interface ExportOptions extends RemoteOptions {
+  out?: string;
+  format: 'sql' | 'ndjson' | 'csv';
+  table?: string[];
+  consistency: string;
+}
+
+interface Sink {
+  write(chunk: Uint8Array): unknown;
+  once?: unknown;
+}
+
+/** `dosql export <url>`: a dump into a file, which appears under its name when it is complete. */
+export function exportCommand(output: Output): Command {
+  return remote(new Command('export'))
+    .description('write a database as SQL, or a table as NDJSON or CSV')
+    .argument('<url>', 'address of the database')
+    .option('-o, --out <file>', 'where to write (default: standard output)')
+    .addOption(new Option('--format <format>').choices(['sql', 'ndjson', 'csv']).default('sql'))
+    .option(
+      '--table <name>',
+      'only this table; may be repeated with sql',
+      (name: string, all: string[] = []) => [...all, name],
+    )
+    .addOption(
+      new Option(
+        '--consistency <kind>',
+        'checked: fails when something is written meanwhile; held: everybody waits; page: neither',
+      )
+        .choices(['checked', 'held', 'page'])
+        .default('checked'),
+    )
+    .action(async (url: string, options: ExportOptions) => {
+      const { out, format, table = [], consistency } = options;
+      const search = new URLSearchParams({ format, consistency });
+      for (const name of table) search.append('table', name);
+      const response = await clientOf(url, options).request(`export?${search}`);
+      if (!out) {
+        await write(response, output.stdout as unknown as Sink);
+        return;
+      }
+      const part = `${out}.part`;
+      const file = createWriteStream(part);
+      try {
+        const bytes = await write(response, file);
+        file.end();
+        await once(file, 'finish');
+        renameSync(part, out);
+        const text = options.json ? JSON.stringify({ file: out, bytes }) : `${out}: ${bytes} bytes`;
+        output.stdout.write(`${text}\n`);
+      } catch (error) {
+        file.destroy();
+        rmSync(part, { force: true });
+        throw error;
+      }
+    });
+}
+
+/** @throws DATABASE_CHANGED, CONNECTION_FAILED when the stream breaks off */
+async function write(response: Response, sink: Sink): Promise<number> {
+  let bytes = 0;
+  let tail = '';
+  try {
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      bytes += chunk.length;
+      tail = (tail + new TextDecoder().decode(chunk)).slice(-300);
+      if (sink.write(chunk) === false && sink.once) await once(sink as never, 'drain');
+    }
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    const changed = /ROLLBACK; -- DATABASE_CHANGED: (.*)/.exec(tail);
+    if (changed) throw new DosqlError('DATABASE_CHANGED', changed[1]!, { cause });
+    throw new DosqlError(
+      'CONNECTION_FAILED',
+      'The export was cut off: the connection broke, or the database was written to meanwhile. Repeat it, or ask for --consistency held or page.',
+      { cause },
+    );
+  }
+  return bytes;
+}
