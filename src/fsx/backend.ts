@@ -10,7 +10,7 @@ import { TIER_TABLES } from './manifest.ts';
 import { isObjectStore, type ObjectStore } from './object-store.ts';
 import { policyOf, type TierPolicy } from './policy.ts';
 import { r2Store } from './r2-store.ts';
-import { resolver } from './resolver.ts';
+import { refusePast, resolver } from './resolver.ts';
 import { TierSchema } from './schema.ts';
 import { type TierStep, Tiers } from './tiers.ts';
 import { loadConflicts, looksAtKeys } from './upsert.ts';
@@ -121,6 +121,7 @@ async function begin(tiers: Tiers, host: EngineHost, keepDeadMs: number): Promis
   });
   host.onMaintenance((options) => tiers.alone(() => maintain(tiers, options, keepDeadMs)));
   addResolver(host, resolver(tiers));
+  host.onPlan((statement) => refusePast(tiers, statement));
   host.onPlan((statement) => {
     const target = statement.tables.find(({ role }) => role === 'write');
     if (!target || !looksAtKeys(statement) || !tiers.tables.has(foldName(target.name))) return undefined;

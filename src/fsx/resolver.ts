@@ -1,16 +1,20 @@
+import type { Rewrite } from '../engine/extension.ts';
 import { DosqlError } from '../errors/index.ts';
 import type { Resolver } from '../relation/resolver.ts';
 import { analyze } from '../sql/analyze.ts';
 import { foldName } from '../sql/identifier.ts';
+import type { Statement } from '../sql/types.ts';
 import { ArchivedRows } from './archived-rows.ts';
 import { type Kept, rehydrate } from './rehydrate.ts';
 import { keySql } from './rows.ts';
 import type { Tiered, Tiers } from './tiers.ts';
 
+const PAST = /\bsystem_time\b/i;
+
 /** Tables with archived rows, as the relations of a statement. */
 export function resolver(tiers: Tiers): Resolver {
   return ({ name, string, call }, statement) => {
-    if (string || call || /\bsystem_time\b/i.test(statement.sql)) return undefined;
+    if (string || call || PAST.test(statement.sql)) return undefined;
     const folded = foldName(name);
     if (!tiers.tables.has(folded)) return viewOf(tiers, name, statement.sql);
     const writes =
@@ -37,6 +41,23 @@ export function resolver(tiers: Tiers): Resolver {
         };
       },
     };
+  };
+}
+
+/** Statements about the past know nothing of archived rows: refused where they would miss some. */
+export function refusePast(tiers: Tiers, { tables, sql }: Statement): Rewrite | undefined {
+  const names = PAST.test(sql) ? tables.filter(({ cte }) => !cte).map(({ name }) => foldName(name)) : [];
+  if (!names.some((name) => tiers.tables.has(name))) return undefined;
+  return {
+    around(run) {
+      const table = names.find((name) => tiers.manifest.active(name).length);
+      if (!table) return run();
+      throw new DosqlError(
+        'HISTORY_UNAVAILABLE',
+        `${table} has archived rows, which a statement about the past cannot see.`,
+        { statement: sql, table },
+      );
+    },
   };
 }
 

@@ -1,0 +1,104 @@
+import { env } from 'cloudflare:test';
+import { describe, expect, it } from 'vitest';
+import { createTieredBackend } from '../../../src/fsx/index.ts';
+import { timeTravel } from '../../../src/history/index.ts';
+import { DB } from '../../../src/index.ts';
+import { changeLog } from '../../../src/wal/index.ts';
+import { inObject } from '../object.ts';
+import { EVENTS, fill, POLICY, type Tiered } from './opened.ts';
+
+const open = (hot: DurableObjectStorage, table = 'events') =>
+  DB('logged', {
+    storage: createTieredBackend({ hot, cold: env.BUCKET, tables: [{ ...POLICY, table }] }),
+    extensions: [changeLog({ tables: '*' }), timeTravel()],
+  });
+
+describe('tiers under the change log', () => {
+  it('archiving is no change, and what was logged before is told as before', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run(EVENTS);
+      await fill(db as unknown as Tiered, 1200);
+      const { events: before } = await db.log.read({ limit: 10_000 });
+      const { lsn } = db.log.head();
+      const report = await db.maintenance();
+      expect(report.extensions['tiers']).toMatchObject({ archived: { events: { rows: 1199 } } });
+      const { events: after } = await db.log.read({ limit: 10_000 });
+      expect(after).toEqual(before);
+      expect((await db.log.read({ after: lsn, limit: 10_000 })).events).toEqual([]);
+    }));
+
+  it('an update of an archived row is an update with the row as it was', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run(EVENTS);
+      await fill(db as unknown as Tiered, 1200);
+      const [old] = (await db.query('SELECT * FROM events WHERE id = 15', [])).rows;
+      await db.maintenance();
+      const { lsn } = db.log.head();
+      await db.run("UPDATE events SET note = 'late' WHERE id = 15");
+      await db.run('DELETE FROM events WHERE id = 16');
+      await db.run("INSERT INTO events(id, at, note) VALUES (17, 1, 'again')");
+      const { events } = await db.log.read({ after: lsn });
+      expect(events.map(({ op, key }) => `${op} ${key['id']}`)).toEqual([
+        'update 15',
+        'delete 16',
+        'insert 17',
+      ]);
+      expect(events[0]).toMatchObject({ before: old, after: { ...old, note: 'late' }, changed: ['note'] });
+      expect(events[1]!.before).toMatchObject({ id: 16 });
+      const all = (await db.log.read({ limit: 10_000 })).events.filter(({ op }) => op !== 'schema');
+      expect(all).toHaveLength(1203);
+      // Archived a second time, and changed again.
+      await db.run('UPDATE events SET at = 1000000000000 WHERE id = 15');
+      await db.maintenance({ archiveOlderThan: 0 });
+      await db.run("UPDATE events SET note = 'later' WHERE id = 15");
+      const last = (await db.log.read({ limit: 10_000 })).events.at(-1)!;
+      expect(last).toMatchObject({ op: 'update', before: { note: 'late' }, after: { note: 'later' } });
+    }));
+
+  it('rows of a table whose key is text keep their identity in the log', () =>
+    inObject(async (storage) => {
+      const db = await open(storage, 'docs');
+      await db.run('CREATE TABLE docs (slug TEXT PRIMARY KEY, at INTEGER NOT NULL, body TEXT)');
+      for (let i = 0; i < 30; i++)
+        await db.run('INSERT INTO docs VALUES (?, ?, ?)', [`doc ${i}'s`, 1e12 + i, `body ${i}`]);
+      await db.maintenance();
+      for (let i = 30; i < 40; i++)
+        await db.run('INSERT INTO docs VALUES (?, ?, ?)', [`doc ${i}'s`, 1e12 + i, `body ${i}`]);
+      await db.run("DELETE FROM docs WHERE slug >= 'doc 38'");
+      await db.run("UPDATE docs SET body = 'new' WHERE slug = 'doc 3''s'");
+      const { events } = await db.log.read({ limit: 10_000 });
+      const last = events.at(-1)!;
+      expect(last).toMatchObject({ op: 'update', before: { body: 'body 3' }, after: { body: 'new' } });
+      expect(events.filter(({ op }) => op === 'insert')).toHaveLength(40);
+      expect((await db.query('SELECT count(*) AS n FROM docs')).rows).toEqual([
+        { n: 40 - events.filter(({ op }) => op === 'delete').length },
+      ]);
+    }));
+
+  it('the past of a table with archived rows is refused, of others it is not', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run(EVENTS);
+      await db.run('CREATE TABLE other (id INTEGER PRIMARY KEY)');
+      await fill(db as unknown as Tiered, 1200);
+      const { lsn } = db.log.head();
+      expect(
+        (await db.query(`SELECT count(*) AS n FROM events FOR SYSTEM_TIME AS OF LSN ${lsn}`)).rows,
+      ).toEqual([{ n: 1200 }]);
+      await db.maintenance();
+      const refused = { code: 'HISTORY_UNAVAILABLE', table: 'events' };
+      for (const clause of [`AS OF LSN ${lsn}`, 'ALL', `FROM LSN 1 TO LSN ${lsn}`])
+        await expect(db.query(`SELECT * FROM events FOR SYSTEM_TIME ${clause}`)).rejects.toMatchObject(
+          refused,
+        );
+      await expect(
+        db.query(`SELECT * FROM other FOR SYSTEM_TIME AS OF LSN ${lsn} CROSS JOIN events`),
+      ).rejects.toMatchObject({ code: 'HISTORY_UNAVAILABLE' });
+      await expect(db.asOf({ lsn }).query('SELECT * FROM events')).rejects.toMatchObject(refused);
+      await expect(db.versions('events')).rejects.toMatchObject(refused);
+      await expect(db.diff('events', { lsn: 1 }, { lsn })).rejects.toMatchObject(refused);
+      expect((await db.query(`SELECT * FROM other FOR SYSTEM_TIME AS OF LSN ${lsn}`)).rows).toEqual([]);
+    }));
+});

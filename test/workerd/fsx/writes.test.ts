@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import { inObject } from '../object.ts';
+import { EVENTS, fill, hotRows, openTiers, type Tiered, TOTALS, type Totals } from './opened.ts';
+
+const totals = async (db: Tiered) => (await db.query<Totals>(TOTALS)).rows[0]!;
+const row = async (db: Tiered, id: number) =>
+  (await db.query<unknown[]>('SELECT * FROM events WHERE id = ?', [id], { rows: 'values' })).rows;
+
+async function archived(storage: DurableObjectStorage, count = 1500): Promise<Tiered> {
+  const db = await openTiers(storage);
+  await db.run(EVENTS);
+  await fill(db, count);
+  await db.maintenance();
+  return db;
+}
+
+describe('writing to archived rows', () => {
+  it('an update brings the rows back that it changes, and no others', () =>
+    inObject(async (storage) => {
+      const db = await archived(storage);
+      const before = await totals(db);
+      const hot = await hotRows(db);
+      const [old] = await row(db, 79);
+      const result = await db.run(
+        "UPDATE events SET note = 'changed' WHERE id IN (79, 80) AND kind = 'VIEW'",
+      );
+      // Of the two only one is of that kind; NOCASE as the column is declared.
+      const changed = (await db.query("SELECT id FROM events WHERE note = 'changed'")).rows;
+      expect(changed).toEqual([{ id: 79 }]);
+      expect(result.changes).toBe(1);
+      expect(await hotRows(db)).toBe(hot + 1);
+      expect(await totals(db)).toEqual(before);
+      expect((await row(db, 79))[0]).toEqual([...old!.slice(0, 5), 'changed']);
+    }));
+
+  it('an update of everything changes archived and other rows alike', () =>
+    inObject(async (storage) => {
+      const db = await archived(storage);
+      const { changes } = await db.run('UPDATE events SET amount = amount + 1');
+      expect(changes).toBe(1500);
+      expect(
+        (
+          await db.query<{ n: number }>(
+            'SELECT count(*) AS n FROM events WHERE abs(amount - id / 7.0 - 1) < 1e-9',
+          )
+        ).rows[0]!.n,
+      ).toBe(1500);
+      expect(await hotRows(db)).toBe(1500);
+    }));
+
+  it('a delete takes archived rows away, with RETURNING', () =>
+    inObject(async (storage) => {
+      const db = await archived(storage);
+      const { rows, changes } = await db.run<{ id: number }>('DELETE FROM events WHERE id < 4 RETURNING id');
+      expect(rows.map(({ id }) => id)).toEqual([1, 2, 3]);
+      expect(changes).toBe(3);
+      expect(await totals(db)).toMatchObject({ n: 1497, ids: 1497 });
+      expect(await row(db, 2)).toEqual([]);
+      await db.run('DELETE FROM events');
+      expect(await totals(db)).toMatchObject({ n: 0 });
+      await db.run("INSERT INTO events(at, note) VALUES (1, 'first again')");
+      expect(await totals(db)).toMatchObject({ n: 1 });
+    }));
+
+  it('an insert of an archived key takes the place of the archived row', () =>
+    inObject(async (storage) => {
+      const db = await archived(storage);
+      const before = await totals(db);
+      await db.run("INSERT INTO events(id, at, note) VALUES (5, 1, 'new'), (5000, 1, 'beyond')");
+      expect(await row(db, 5)).toEqual([[5, 1, null, null, null, 'new']]);
+      expect(await totals(db)).toMatchObject({ n: before.n + 1, ids: before.n + 1 });
+      await db.run("INSERT OR REPLACE INTO events(id, at, note) VALUES (6, 1, 'replaced')");
+      expect(await row(db, 6)).toEqual([[6, 1, null, null, null, 'replaced']]);
+      await db.run('DELETE FROM events WHERE id IN (5, 6)');
+      expect([...(await row(db, 5)), ...(await row(db, 6))]).toEqual([]);
+    }));
+
+  it('an upsert meets the archived row', () =>
+    inObject(async (storage) => {
+      const db = await archived(storage);
+      const sql =
+        'INSERT INTO events(id, at, note) VALUES (?, 2, ?) ON CONFLICT(id) DO UPDATE SET note = events.note || excluded.note RETURNING id, note';
+      expect((await db.run(sql, [7, '+'])).rows).toEqual([{ id: 7, note: 'n7+' }]);
+      expect((await db.run(sql, [9999, '+'])).rows).toEqual([{ id: 9999, note: '+' }]);
+      const { changes } = await db.run("INSERT OR IGNORE INTO events(id, at, note) VALUES (9, 2, 'ignored')");
+      expect(changes).toBe(0);
+      expect((await row(db, 9))[0]).toContain('n9');
+      expect(await totals(db)).toMatchObject({ n: 1501, ids: 1501 });
+    }));
+
+  it('an update of a key to an archived one takes its place', () =>
+    inObject(async (storage) => {
+      const db = await archived(storage);
+      await db.run("INSERT INTO events(id, at, note) VALUES (4000, 1, 'moves')");
+      await db.run('UPDATE events SET id = 11 WHERE id = 4000');
+      expect((await row(db, 11))[0]).toContain('moves');
+      expect(await totals(db)).toMatchObject({ n: 1500, ids: 1500 });
+    }));
+
+  it('gives no rowid of an archived row again', () =>
+    inObject(async (storage) => {
+      const db = await openTiers(storage);
+      await db.run(EVENTS);
+      await fill(db, 1500);
+      await db.run('UPDATE events SET at = 1000000000000');
+      await db.maintenance();
+      expect(await hotRows(db)).toBe(1);
+      await db.run("INSERT INTO events(at, note) VALUES (1, 'next')");
+      expect((await db.query("SELECT id FROM events WHERE note = 'next'")).rows).toEqual([{ id: 1501 }]);
+      await db.run('DELETE FROM events WHERE id >= 1500');
+      await expect(db.run("INSERT INTO events(at, note) VALUES (1, 'lost')")).rejects.toThrow(
+        /AUTOINCREMENT/,
+      );
+      expect(await totals(db)).toMatchObject({ n: 1499, ids: 1499 });
+    }));
+
+  it('inside transactions and batches all is undone together', () =>
+    inObject(async (storage) => {
+      const db = await archived(storage);
+      const before = await totals(db);
+      const hot = await hotRows(db);
+      await expect(
+        db.transaction(async (tx) => {
+          await tx.run("UPDATE events SET note = 'in' WHERE id = 3");
+          expect((await tx.query('SELECT note FROM events WHERE id = 3')).rows).toEqual([{ note: 'in' }]);
+          await tx.run('DELETE FROM events WHERE id = 4');
+          tx.rollback();
+        }),
+      ).rejects.toMatchObject({ code: 'TRANSACTION_ROLLED_BACK' });
+      expect(await totals(db)).toEqual(before);
+      expect(await hotRows(db)).toBe(hot);
+      await db.batch(["UPDATE events SET note = 'a' WHERE id = 3", 'DELETE FROM events WHERE id = 4']);
+      expect(await row(db, 4)).toEqual([]);
+      expect((await row(db, 3))[0]).toContain('a');
+    }));
+});
