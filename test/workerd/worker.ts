@@ -11,6 +11,7 @@ export interface Env {
   OLD_OBJECTS: DurableObjectNamespace<KvObject>;
   BUCKET: R2Bucket;
   QUEUE: Queue;
+  WARM: KVNamespace;
   TAILS: DurableObjectNamespace<TailObject>;
   SERVERS: DurableObjectNamespace<ServerObject>;
 }
