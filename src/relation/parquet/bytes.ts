@@ -47,6 +47,8 @@ export class FetchedBytes {
   }
 
   slice(start: number, end = this.byteLength): ArrayBuffer | Promise<ArrayBuffer> {
+    // An error of the decoder: offsets that point out of the file.
+    if (!(start >= 0 && start <= end && end <= this.byteLength)) throw new RangeError();
     const ahead = this.#fetched.find((range) => range.start <= start && end <= range.end);
     if (ahead) {
       const bytes = ahead.bytes.slice(start - ahead.start, end - ahead.start);

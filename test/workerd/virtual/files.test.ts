@@ -60,12 +60,16 @@ describe('text files in R2', () => {
       expect(joined.rows).toMatchObject([{ name: 'Ada', label: 'Administrator' }]);
       await db.run(`CREATE TABLE people AS SELECT id, name FROM 'r2://b/users.json'`);
       await db.run(`INSERT INTO people SELECT id + 10, name FROM 'r2://b/people.csv'`);
-      expect((await db.query('SELECT count(*) AS n, max(id) AS id FROM people')).rows).toEqual([{ n: 4, id: 12 }]);
+      expect((await db.query('SELECT count(*) AS n, max(id) AS id FROM people')).rows).toEqual([
+        { n: 4, id: 12 },
+      ]);
     }));
 
   test('named sources', () =>
     withVirtual(async (db) => {
       db.source('crew', { url: 'r2://b/users.json', columns: { id: 'INTEGER', name: 'TEXT' } });
-      expect((await db.query('SELECT * FROM crew ORDER BY id DESC LIMIT 1')).rows).toEqual([{ id: 2, name: 'Bob' }]);
+      expect((await db.query('SELECT * FROM crew ORDER BY id DESC LIMIT 1')).rows).toEqual([
+        { id: 2, name: 'Bob' },
+      ]);
     }));
 });
