@@ -15,6 +15,10 @@ export interface Template {
   readonly merge: boolean;
   /** It reads a relation more than once, or beside others: rows should be decoded once. */
   readonly joins: boolean;
+  /** The statement's own common table expressions, each list behind a comma. */
+  readonly expressions: string;
+  /** A span of the user's text, its parameters numbered. */
+  cut(start: number, end: number): string;
   /** Column names as the user's text has them. */
   names(names: readonly string[]): readonly string[];
 }
@@ -30,7 +34,18 @@ export function templateOf(statement: Statement, tokens: Tokens, replaced: reado
   const recursive = merge && tokens[i + 3] === Token.RECURSIVE;
   const start = tokens[i + 1]!;
   if (merge) i += recursive ? 6 : 3;
-  const tail = applyEdits(sql, [...edits, { start: 0, end: tokens[i + 1]!, text: '' }]);
+  const cut = (from: number, to: number) =>
+    applyEdits(sql.slice(0, to), [
+      ...edits.filter(({ start, end }) => start >= from && end <= to),
+      { start: 0, end: from, text: '' },
+    ]);
+  const tail = cut(tokens[i + 1]!, sql.length);
+  const target = statement.tables.find(({ role }) => role === 'write');
+  let verb = i;
+  // Between the list of WITH and the table stand only the verb and OR, FROM or INTO.
+  if (merge && target)
+    while (tokens[verb + 1]! < target.start && !startsWrite(tokens, verb))
+      verb = skipParentheses(tokens, verb);
   let selects = 0;
   for (let k = 0; k < tokens.length; k += 3) if (tokens[k] === Token.SELECT) selects++;
   return {
@@ -38,6 +53,8 @@ export function templateOf(statement: Statement, tokens: Tokens, replaced: reado
     tail,
     recursive,
     merge,
+    expressions: verb > i ? `,${cut(tokens[i + 1]!, tokens[verb + 1]!)}` : '',
+    cut,
     joins: selects > 1 || statement.tables.length > 1,
     names: (names) =>
       names.map((name) =>
@@ -47,6 +64,21 @@ export function templateOf(statement: Statement, tokens: Tokens, replaced: reado
         }),
       ),
   };
+}
+
+function startsWrite(t: Tokens, i: number): boolean {
+  return t[i] === Token.UPDATE || t[i] === Token.DELETE;
+}
+
+/** Index of the token behind token `i`, or behind the parenthesis that it opens. */
+function skipParentheses(t: Tokens, i: number): number {
+  let depth = 0;
+  do {
+    if (t[i] === Token.LEFT_PAREN) depth++;
+    else if (t[i] === Token.RIGHT_PAREN) depth--;
+    i += 3;
+  } while (depth > 0 && i < t.length);
+  return i;
 }
 
 /** Index of the token before which a WITH may stand. */

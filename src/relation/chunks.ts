@@ -1,5 +1,6 @@
 import { DosqlError } from '../errors/index.ts';
 import { hex, utf8 } from '../sql/literal.ts';
+import { isShort, mantissaAndExponent } from './doubles.ts';
 import type { Cell, RelationColumn } from './provider.ts';
 
 /** One bound value may have 2 MB; chunks stay below, in bytes of UTF-8. */
@@ -126,6 +127,10 @@ export class Chunks {
       return value;
     }
     if (Number.isNaN(value)) return null;
+    if (!this.exact && Number.isFinite(value) && value !== 0 && !isShort(value)) {
+      this.#seen[c]! |= PAIR;
+      return mantissaAndExponent(value);
+    }
     this.#seen[c]! |= REAL;
     if (!Number.isFinite(value)) return JSON.rawJSON(value < 0 ? '-9e999' : '9e999');
     // Without a point or an exponent it would be an integer.

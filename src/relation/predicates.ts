@@ -3,13 +3,9 @@ import type { SqlValue } from '../sql/literal.ts';
 import type { Predicate, RelationColumn } from './provider.ts';
 import type { Needs, Operand } from './pushdown.ts';
 
-/** Positions of the columns that the statement or `where` needs, ascending. */
-export function columnsFor({ all, names }: Needs, columns: readonly RelationColumn[], where = ''): number[] {
-  const folded = foldName(where);
-  return columns.flatMap(({ name }, c) => {
-    const own = foldName(name);
-    return all || names.has(own) || folded.includes(own) ? [c] : [];
-  });
+/** Positions of the columns that are needed, ascending. */
+export function columnsFor({ all, names }: Needs, columns: readonly RelationColumn[]): number[] {
+  return columns.flatMap(({ name }, c) => (all || names.has(foldName(name)) ? [c] : []));
 }
 
 /** Number of rows that are enough, where the text says so. */

@@ -148,6 +148,25 @@ export class Needed {
     );
   }
 
+  /** Span of the WHERE of an UPDATE or DELETE of this table, where nothing but the table decides which rows it means. */
+  conditionOf({ start }: TableReference): readonly [start: number, end: number] | undefined {
+    const { t } = this;
+    let i = this.#at(start);
+    const first = this.#where(i);
+    let depth = 0;
+    for (; i < first; i += 3) {
+      if (t[i] === Token.LEFT_PAREN) depth++;
+      else if (t[i] === Token.RIGHT_PAREN) depth--;
+      else if (t[i] === Token.FROM && depth === 0) return undefined;
+    }
+    for (; first && i < t.length; i += 3) {
+      if (t[i] === Token.LEFT_PAREN) depth++;
+      else if (t[i] === Token.RIGHT_PAREN) depth--;
+      else if (depth === 0 && this.#ends(i)) break;
+    }
+    return first ? [t[first + 1]!, t[i - 1]!] : undefined;
+  }
+
   #conditions(at: number, { name, alias, string, call }: TableReference): Condition[] {
     const { t } = this;
     const own = alias ?? (string || call ? undefined : name);

@@ -33,13 +33,12 @@ export interface Opened {
   /** Most rows and bytes of text that it may bring; defaults 250,000 and 16 MB. */
   readonly maxRows?: number | undefined;
   readonly maxBytes?: number | undefined;
-  /** SQL condition that foreign rows must meet when the statement runs, in terms of the columns' names. */
-  readonly where?: string;
   /** False when the rows have moved since: asked in the synchronous turn in which the statement runs. */
   valid?(): boolean;
   /**
    * For UPDATE and DELETE of a shadowed table: puts the foreign rows that the statement may change into the table, in
-   * the transaction of the statement, right before it.
+   * the transaction of the statement, right before it. The statement then runs on the table alone; when it also reads
+   * the table, every foreign row matches.
    */
   rehydrate?(matching: Matching): void;
 }

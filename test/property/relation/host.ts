@@ -41,7 +41,7 @@ export class Host {
 
   #cursor(sql: string, values: readonly SqlValue[]): object {
     const rows = this.rows(sql, values);
-    return { raw: () => ({ toArray: () => rows }), columnNames: [] };
+    return { raw: () => rows, columnNames: [] };
   }
 
   /** SQLite's rows. node:sqlite binds every number as REAL, as the platform does. */

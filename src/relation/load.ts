@@ -1,0 +1,189 @@
+import type { Engine } from '../engine/engine.ts';
+import type { Loaded, LoadOptions } from '../engine/extension.ts';
+import { DosqlError } from '../errors/index.ts';
+import { quoteIdentifier } from '../sql/identifier.ts';
+import type { SqlValue } from '../sql/literal.ts';
+import type { Statement, TableReference } from '../sql/types.ts';
+import { type Template, textOf } from './bind.ts';
+import { Chunks } from './chunks.ts';
+import { readsExactly } from './doubles.ts';
+import { columnsFor, limitFor, predicatesFor } from './predicates.ts';
+import type { RelationColumn, Scan, ScanReport } from './provider.ts';
+import type { Needs } from './pushdown.ts';
+import type { Foreign, Opened } from './resolver.ts';
+
+const MAX_ROWS = 250_000;
+const MAX_BYTES = 16_000_000;
+/** No configuration allows more for one statement: the isolate's 128 MB are shared by all objects in it. */
+const HARD_BYTES = 32_000_000;
+const MAX_PARAMETERS = 100;
+
+/** A relation of a statement. */
+export interface Named {
+  readonly foreign: Foreign;
+  /** What the statement calls it. */
+  readonly label: string;
+  /** What SQLite calls it, quoted. */
+  readonly name: string;
+  readonly references: TableReference[];
+  /** Where the first reference ends. */
+  readonly end: number;
+  needs?: Needs;
+  /** The table that UPDATE or DELETE changes: behind which name, under which condition. */
+  target?: { readonly alias: string; readonly condition: string };
+}
+
+/** Common table expressions and the values they bind. */
+interface Bound {
+  readonly texts: string[];
+  readonly chunks: string[];
+}
+
+/** One execution of a statement. */
+export class Load {
+  readonly #bound: Bound = { texts: [], chunks: [] };
+  readonly #opened: Opened[] = [];
+  readonly #report: ScanReport[] = [];
+  #rehydrate: (() => void) | undefined;
+  #bytes = 0;
+
+  constructor(
+    readonly engine: Engine,
+    readonly statement: Statement,
+    readonly template: Template,
+    readonly values: readonly SqlValue[],
+    readonly options: LoadOptions,
+  ) {}
+
+  async run(relations: readonly Named[]): Promise<Loaded> {
+    const { engine, template, values, options } = this;
+    // The table that is written comes last: its condition may read the others.
+    for (const relation of [...relations].sort((a, b) => Number(!!a.target) - Number(!!b.target))) {
+      if (relation.foreign.shadows && options.tier === 'hot') continue;
+      const opened = await relation.foreign.open({ values, explain: options.explain === true });
+      if (opened) await this.#read(relation, opened);
+    }
+    const opened = this.#opened;
+    const { texts, chunks } = this.#bound;
+    const rehydrate = this.#rehydrate;
+    const names = texts.length > 0 && values.length > 0;
+    return {
+      report: this.#report,
+      ...(opened.some(({ valid }) => valid) && {
+        valid: () => opened.every((one) => !one.valid || one.valid()),
+      }),
+      ...(texts.length > 0 && { sql: textOf(template, texts), values: [...values, ...chunks] }),
+      ...((names || rehydrate) && {
+        around: <T>(run: () => T): T => {
+          const work = () => {
+            rehydrate?.();
+            const result = run();
+            if (engine.names.some((name) => name.includes('?'))) engine.names = template.names(engine.names);
+            return result;
+          };
+          return rehydrate ? engine.transactionSync(work) : work();
+        },
+      }),
+    };
+  }
+
+  async #read(relation: Named, opened: Opened): Promise<void> {
+    const { provider } = opened;
+    const { foreign, target } = relation;
+    const needs = relation.needs as Needs;
+    this.#opened.push(opened);
+    const columns = await provider.columns();
+    const limit = limitFor(needs, this.values);
+    const scan: Scan = {
+      columns: columnsFor(needs, columns),
+      predicates: predicatesFor(needs, columns, this.values),
+      ...(limit !== undefined && { limit }),
+    };
+    const used = scan.columns.map((c) => columns[c]!);
+    const chunks = new Chunks(used, readsExactly(this.engine));
+    let idle = true;
+    if (this.options.explain) {
+      const report = await provider.inspect(scan);
+      this.#report.push(report);
+      idle = report.filesRead === 0;
+    } else {
+      for await (const rows of provider.scan(scan)) {
+        chunks.add(limit === undefined ? rows : rows.slice(0, limit - chunks.rows));
+        this.#check(relation, opened, chunks);
+        if (limit !== undefined && chunks.rows >= limit) break;
+      }
+      idle = chunks.rows === 0;
+    }
+    if (idle && foreign.shadows) return;
+    this.#bytes += chunks.bytes;
+    if (!target) {
+      this.#add(this.#bound, relation, used, chunks);
+      return;
+    }
+    const { texts, chunks: values } = this.#bound;
+    const own = { texts: [...texts], chunks: [...values] };
+    const from = this.#add(own, relation, used, chunks);
+    const { engine, template } = this;
+    this.#rehydrate = () =>
+      opened.rehydrate?.((head, tail = '') => {
+        const { recursive, expressions } = template;
+        const sql = `WITH ${recursive ? 'RECURSIVE ' : ''}${own.texts.join()}${expressions} ${head} FROM ${from} AS ${target.alias} WHERE ${target.condition} ${tail}`;
+        return engine.all(engine.plan(sql), [...this.values, ...own.chunks], 'bigint');
+      });
+  }
+
+  /** @throws LIMIT_EXCEEDED */
+  #check({ label }: Named, { maxRows = MAX_ROWS, maxBytes = MAX_BYTES }: Opened, chunks: Chunks): void {
+    const bytes = Math.min(maxBytes, HARD_BYTES - this.#bytes);
+    const over = chunks.rows > maxRows ? 'rows' : chunks.bytes > bytes ? 'bytes' : '';
+    if (!over) return;
+    const value = over === 'rows' ? maxRows : bytes;
+    throw new DosqlError(
+      'LIMIT_EXCEEDED',
+      `${label} brings more than ${value} ${over} into one statement. Select fewer columns, restrict it by conditions that compare a column with a value, or raise the limit of the source.`,
+      { statement: this.statement.sql, limit: { name: `relation ${over}`, value } },
+    );
+  }
+
+  /** Adds a relation; returns the name of its foreign rows alone. */
+  #add(
+    { texts, chunks: bound }: Bound,
+    { name, foreign, target }: Named,
+    columns: readonly RelationColumn[],
+    chunks: Chunks,
+  ): string {
+    const { template, values } = this;
+    const rows = chunks.take();
+    // A value behind the user's: some of those may stand nowhere in the text any more.
+    if (rows.length === 0) rows.push('[]');
+    const id = this.#opened.length;
+    const first = values.length + bound.length + 1;
+    bound.push(...rows);
+    const count = values.length + bound.length;
+    if (count > MAX_PARAMETERS) {
+      throw new DosqlError(
+        'LIMIT_EXCEEDED',
+        `The statement would bind ${count} values, ${bound.length} of them with foreign rows. The limit is ${MAX_PARAMETERS}.`,
+        {
+          statement: this.statement.sql,
+          limit: { name: 'bound parameters', value: MAX_PARAMETERS, actual: count },
+        },
+      );
+    }
+    const list = columns.map((column) => quoteIdentifier(column.name)).join() || '_dosql_n';
+    const marks = rows.map((_, i) => `(?${first + i})`).join();
+    const expressions = columns.map((_, c) => chunks.expression(c)).join() || '1';
+    const own = foreign.shadows ? `_dosql_f${id}` : name;
+    texts.push(
+      `_dosql_c${id}(j)AS(VALUES${marks})`,
+      `${own}(${list})AS ${template.joins ? 'MATERIALIZED' : ''}(SELECT ${expressions} FROM _dosql_c${id},json_each(_dosql_c${id}.j)r)`,
+    );
+    if (foreign.shadows && !target) {
+      const chosen = columns.length ? list : '1';
+      texts.push(
+        `${name}(${list})AS(SELECT ${chosen} FROM main.${name} UNION ALL SELECT ${chosen} FROM ${own})`,
+      );
+    }
+    return own;
+  }
+}
