@@ -78,7 +78,8 @@ test('rows are streamed as lines, with an end that says what it cost', () =>
         }),
       );
       expect(response.headers.get('content-type')).toBe('application/x-ndjson');
-      const lines = (await response.text())
+      const lines = new TextDecoder()
+        .decode(await response.arrayBuffer())
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line));
