@@ -37,8 +37,11 @@ export class Client {
 
   /** @internal Use `connect`. */
   constructor(url: string, options: ConnectOptions) {
-    // Without the slash, a relative path would replace the last part.
-    this.#url = url.replace(/[?#].*$/, '').replace(/\/*$/, '/');
+    // What may be a secret in it would be part of errors. Without the slash, a path would replace the last part.
+    this.#url = url
+      .replace(/^(\w+:\/\/)[^/@]*@/, '$1')
+      .replace(/[?#].*$/, '')
+      .replace(/\/*$/, '/');
     this.#options = options;
   }
 
