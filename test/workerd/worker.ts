@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import { type Database, DB } from '../../src/index.ts';
 import type { TailObject } from './cdc/tail-object.ts';
+import { site } from './virtual/site.ts';
 import type { ServerObject } from './server/server-object.ts';
 
 export { TailObject } from './cdc/tail-object.ts';
@@ -59,7 +60,8 @@ export class TestObject extends DurableObject<Env> {
 export class KvObject extends DurableObject<Env> {}
 
 export default {
-  fetch(): Response {
+  fetch(request): Response | Promise<Response> {
+    if (new URL(request.url).hostname.endsWith('.example.com')) return site(request);
     return new Response('dosql test worker');
   },
 } satisfies ExportedHandler<Env>;
