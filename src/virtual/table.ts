@@ -2,8 +2,8 @@ import { DosqlError } from '../errors/index.ts';
 import type { Cell, RelationColumn, RelationProvider, Scan, ScanReport } from '../relation/provider.ts';
 import { affinityOf, coerce } from './coerce.ts';
 import type { ExternalFile } from './file.ts';
-import { mayHold, partitionsOf } from './hive.ts';
 import type { ColumnType, ReadOptions } from './options.ts';
+import { mayHold, partitionsOf } from './partitions.ts';
 import type { Reader } from './reader.ts';
 
 /** Files that are opened before their rows are asked for. */
@@ -45,6 +45,11 @@ export class FilesTable implements RelationProvider {
   async *scan(scan: Scan): AsyncGenerator<readonly (readonly Cell[])[]> {
     const columns = await this.columns();
     const files = this.files.filter((file) => this.#survives(file, columns, scan));
+    // SQLite would drop these rows, too, but only when they have been text and back.
+    const kept = scan.predicates.flatMap((one) => {
+      const c = scan.columns.indexOf(one.column);
+      return c < 0 ? [] : [[c, one] as const];
+    });
     let left = scan.limit ?? Number.POSITIVE_INFINITY;
     for (const [i, file] of files.entries()) {
       if (left <= 0) return;
@@ -54,7 +59,8 @@ export class FilesTable implements RelationProvider {
       if (plan) {
         for await (const rows of reader.scan(plan.scan, () => {})) {
           left -= rows.length;
-          yield plan.identity ? rows : rows.map((row) => plan.makers.map((make) => make(row)));
+          const made = plan.identity ? rows : rows.map((row) => plan.makers.map((make) => make(row)));
+          yield kept.length ? made.filter((row) => kept.every(([c, one]) => mayHold(row[c]!, one))) : made;
         }
       }
       // The first is kept with the columns that it gave; of the others one at a time is enough.

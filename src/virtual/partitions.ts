@@ -1,5 +1,4 @@
 import type { Cell, Predicate } from '../relation/provider.ts';
-import { utf8 } from '../sql/literal.ts';
 
 const NULL = '__HIVE_DEFAULT_PARTITION__';
 
@@ -25,10 +24,11 @@ function decoded(text: string): string {
 export function mayHold(value: Cell, { op, values }: Predicate): boolean {
   // Every predicate refuses NULL.
   if (value === null) return false;
+  if (typeof value === 'object') return true;
   if (op === 'not null' || values.some((other) => typeof other === 'string') !== (typeof value === 'string'))
     return true;
-  const order = values.map((other) => compare(value as string | number | bigint, other));
-  const [first = 0, second = 0] = order;
+  if (op === 'in') return values.some((other) => compare(value, other) === 0);
+  const first = compare(value, values[0]!);
   switch (op) {
     case '<':
       return first < 0;
@@ -39,17 +39,24 @@ export function mayHold(value: Cell, { op, values }: Predicate): boolean {
     case '>=':
       return first >= 0;
     case 'between':
-      return first >= 0 && second <= 0;
+      return first >= 0 && compare(value, values[1]!) <= 0;
     default:
-      return order.includes(0);
+      return first === 0;
   }
 }
 
-/** As SQLite compares: numbers by value, texts by their bytes in UTF-8. */
-function compare(a: string | number | bigint, b: string | number | bigint): number {
+/** As SQLite compares: numbers by value, texts by their bytes in UTF-8. What has no order, NaN, is equal. */
+function compare(a: Exclude<Cell, null | Uint8Array>, b: string | number | bigint): number {
   if (typeof a !== 'string' || typeof b !== 'string') return a < b ? -1 : a > b ? 1 : 0;
-  const [left, right] = [utf8(a), utf8(b)];
-  const length = Math.min(left.length, right.length);
-  for (let i = 0; i < length; i++) if (left[i] !== right[i]) return left[i]! - right[i]!;
-  return left.length - right.length;
+  if (a === b) return 0;
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const [left, right] = [a.charCodeAt(i), b.charCodeAt(i)];
+    if (left !== right) return byteOrder(left) - byteOrder(right);
+  }
+  return a.length - b.length;
 }
+
+/** Pairs of surrogates stand for characters beyond all others. */
+const byteOrder = (code: number): number =>
+  code < 0xd800 ? code : code < 0xe000 ? code + 0x2000 : code - 0x800;
