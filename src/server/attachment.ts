@@ -20,6 +20,14 @@ export function attached(socket: WebSocket): Attached | undefined {
   return (socket.deserializeAttachment() as { dosql?: Attached } | null)?.dosql;
 }
 
+/** Like {@link attached}, for a socket that may still be sent something; one whose token has expired is closed. */
+export function live(socket: WebSocket): Attached | undefined {
+  const state = socket.readyState === 1 ? attached(socket) : undefined;
+  if (Date.now() < (state?.grant.expires ?? Number.POSITIVE_INFINITY)) return state;
+  socket.close(4401, 'token expired');
+  return undefined;
+}
+
 /** @throws LIMIT_EXCEEDED: the platform keeps 16 KiB */
 export function attach(socket: WebSocket, dosql: Attached): void {
   try {

@@ -1,5 +1,5 @@
 import type { Engine } from '../engine/engine.ts';
-import { attached, keepSubscription } from './attachment.ts';
+import { attached, keepSubscription, live as living } from './attachment.ts';
 import { paramsFromJson, toJson } from './json.ts';
 import { one } from './query.ts';
 import { wireError } from './respond.ts';
@@ -54,7 +54,7 @@ export class LiveQueries {
   }
 
   async #serve(socket: WebSocket, session: Session): Promise<void> {
-    const subscriptions = socket.readyState === 1 ? attached(socket)?.subscriptions : undefined;
+    const subscriptions = living(socket)?.subscriptions;
     if (!subscriptions) return this.forget(socket);
     for (const [id, { live }] of Object.entries(subscriptions)) {
       // A client that has not had the last result gets no other; what it misses is part of the next.

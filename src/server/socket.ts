@@ -1,6 +1,6 @@
 import type { Database } from '../engine/database.ts';
 import { DosqlError } from '../errors/index.ts';
-import { attach, attached, keepSubscription } from './attachment.ts';
+import { attach, attached, keepSubscription, live } from './attachment.ts';
 import { within } from './budget.ts';
 import type { Grant, Limits } from './grant.ts';
 import { LiveQueries } from './live.ts';
@@ -56,16 +56,14 @@ export class Sockets {
   }
 
   async message(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
-    const state = attached(socket);
-    // Somebody else's socket.
-    if (!state) return;
+    // Somebody else's socket, or one whose token has expired.
+    if (!live(socket)) return;
     let id: unknown = null;
     try {
-      if (this.#expired(socket, state.grant)) return;
       if (typeof message !== 'string') throw new DosqlError('INVALID_ARGUMENT', 'Messages are JSON text.');
       within('bytes of message', this.options.limits.body, message.length, 'Send several.');
       const said = parseJson(message);
-      id = said['id'];
+      id = said['id'] ?? null;
       if (!/^(string|number)$/.test(typeof id))
         throw new DosqlError('INVALID_ARGUMENT', 'A message needs an id.');
       await this.#resume();
@@ -124,9 +122,9 @@ export class Sockets {
   async #ack(socket: WebSocket, session: Session, id: string, at: unknown): Promise<undefined> {
     const subscription = attached(socket)?.subscriptions[id];
     if (subscription?.live) {
-      const { live } = subscription;
-      if (typeof at === 'number' && at > live.acked && at <= live.sent)
-        keepSubscription(socket, id, { live: { ...live, acked: at } });
+      const query = subscription.live;
+      if (typeof at === 'number' && at > query.acked && at <= query.sent)
+        keepSubscription(socket, id, { live: { ...query, acked: at } });
       await this.#live.pump();
     } else if (subscription) {
       const said = JSON.stringify({ type: 'ack', at });
@@ -186,13 +184,6 @@ export class Sockets {
         await this.#tail(session).resumeTails(session.db as never, tails as unknown as WebSocket[]);
       if (entries.some(([, { live }]) => live)) await this.#live.add(socket, session);
     }
-  }
-
-  #expired(socket: WebSocket, { expires }: Grant): boolean {
-    if (expires === undefined || Date.now() < expires) return false;
-    socket.close(4401, 'token expired');
-    this.forget(socket);
-    return true;
   }
 
   /** False when the socket is closed. */

@@ -1,4 +1,4 @@
-import { attached, keepSubscription } from './attachment.ts';
+import { attached, keepSubscription, live } from './attachment.ts';
 
 /** The functions of `@dotdo/dosql/cdc` that sockets use; features do not import each other, so they are handed in. */
 export interface Tail {
@@ -18,9 +18,9 @@ export class TailSocket {
     private readonly id: string,
   ) {}
 
-  /** Closed as soon as the subscription has ended. */
+  /** Closed as soon as the subscription or the token has ended. */
   get readyState(): number {
-    return this.deserializeAttachment() === null ? 3 : this.socket.readyState;
+    return live(this.socket)?.subscriptions[this.id] ? 1 : 3;
   }
 
   send(message: string): void {
