@@ -107,7 +107,6 @@ function readings(db: Logged, past: () => number): Record<string, Job> {
 export function logObject(kind: Kind) {
   return class Bench {
     readonly #storage: DurableObjectStorage;
-    #db: Pick<Logged, 'run' | 'runSync' | 'querySync'> | undefined;
     #jobs: Record<string, Job> = {};
 
     constructor(state: DurableObjectState) {

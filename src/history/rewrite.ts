@@ -8,7 +8,7 @@ import { tokenize } from '../sql/tokenizer.ts';
 import type { ParameterToken, TableReference } from '../sql/types.ts';
 import { trackedTable } from '../wal/api.ts';
 import { requireHistory } from '../wal/instant.ts';
-import { rowsAt } from '../wal/past.ts';
+import { type LogSource, rowsAt } from '../wal/past.ts';
 import type { LogStore } from '../wal/store.ts';
 import { type Clause, findClauses } from './clause.ts';
 import { boundsOf, type Source } from './points.ts';
@@ -130,6 +130,7 @@ class Rewriter {
   readonly bounds: ((values: readonly unknown[]) => number[])[] = [];
   /** Number of the next parameter. */
   next: number;
+  readonly log: LogSource;
 
   constructor(
     readonly store: LogStore,
@@ -137,6 +138,9 @@ class Rewriter {
     count: number,
   ) {
     this.next = count + 1;
+    const { from, keyIndex } = store;
+    // Without a condition every row is read, and looking up each one in the index is slower than grouping the entries.
+    this.log = { from, keyIndex: keyIndex && /\b(where|on|using)\b/i.test(text.sql) };
   }
 
   source({ name, schema }: TableReference, clause: Clause | undefined): string {
@@ -165,14 +169,14 @@ class Rewriter {
     if (!clause) {
       this.present.add(name);
       // The LSN of the handle is bound behind everything else; its number is known at the end.
-      return rowsAt(store, found, LAST);
+      return rowsAt(this.log, found, LAST);
     }
     const { form } = clause;
     const first = this.next;
     this.bounds.push((values) => boundsOf(store, trackedTable(store, name), text, clause, values));
     if (form === 'AS OF') {
       this.next += 1;
-      return rowsAt(store, found, `?${first}`);
+      return rowsAt(this.log, found, `?${first}`);
     }
     if (form === 'ALL') return versionsOf(store, found, '');
     this.next += 2;

@@ -24,7 +24,7 @@ export function rowsAt(log: LogSource, table: TrackedTable, at: string, only?: s
     const alias = columns.map(
       (c) => `${table.integerKey && c.name === key[0] ? 'rid' : imageOf(c)} AS ${quoteIdentifier(c.name)}`,
     );
-    return `(SELECT ${list} FROM ${base} AS b WHERE NOT EXISTS(SELECT 1 FROM ${log.from} WHERE rid=b.${rowid} AND +t=${table.id} AND lsn>${at}) UNION ALL SELECT ${alias} FROM ${log.from} AS u WHERE u.lsn>${at} AND +u.t=${table.id} AND u.op NOT IN(1,5) AND NOT EXISTS(SELECT 1 FROM ${log.from} AS p WHERE p.rid=u.rid AND +p.t=${table.id} AND p.lsn>${at} AND p.lsn<u.lsn))`;
+    return `(SELECT ${list} FROM ${base} AS b WHERE NOT EXISTS(SELECT 1 FROM ${log.from} WHERE rid=b.${rowid} AND t=${table.id} AND lsn>${at}) UNION ALL SELECT ${alias} FROM ${log.from} AS u WHERE u.lsn>${at} AND +u.t=${table.id} AND u.op NOT IN(1,5) AND NOT EXISTS(SELECT 1 FROM ${log.from} AS p WHERE p.rid=u.rid AND p.t=${table.id} AND p.lsn>${at} AND p.lsn<u.lsn))`;
   }
   const identity = identityOf(table);
   const within = only ? ` AND ${changedIn(log, table, only)}` : '';

@@ -125,7 +125,8 @@ export function identityOf(table: TrackedTable): string {
     ? keySlots(table)
         .map((slot, i) => `${slot} COLLATE ${quoteIdentifier(table.collations![i]!)}`)
         .join()
-    : 'rid';
+    : // With the plus, the order of the key index is not worth reading the entries before the range.
+      '+rid';
 }
 
 /** Slots of the key columns. */
