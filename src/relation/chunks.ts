@@ -18,6 +18,7 @@ const PAIR = 16;
 declare global {
   interface JSON {
     rawJSON(text: string): unknown;
+    isRawJSON(value: unknown): boolean;
   }
 }
 
@@ -116,6 +117,10 @@ export class Chunks {
         return value ? 1 : 0;
       default:
         if (!value) return null;
+        if (JSON.isRawJSON(value)) {
+          this.#seen[c]! |= REAL;
+          return value;
+        }
         this.#seen[c]! |= BLOB;
         return [hex(value)];
     }

@@ -3,7 +3,9 @@ import type { Loaded, LoadOptions } from '../engine/extension.ts';
 import { DosqlError } from '../errors/index.ts';
 import { quoteIdentifier } from '../sql/identifier.ts';
 import type { SqlValue } from '../sql/literal.ts';
+import { tokenize } from '../sql/tokenizer.ts';
 import type { Statement, TableReference } from '../sql/types.ts';
+import { decompose } from './aggregate.ts';
 import { type Template, textOf } from './bind.ts';
 import { Chunks } from './chunks.ts';
 import { readsExactly } from './doubles.ts';
@@ -11,6 +13,7 @@ import { columnsFor, limitFor, predicatesFor } from './predicates.ts';
 import type { RelationColumn, Scan, ScanReport } from './provider.ts';
 import type { Needs } from './pushdown.ts';
 import type { Foreign, Opened } from './resolver.ts';
+import { Stream } from './stream.ts';
 
 const MAX_ROWS = 250_000;
 const MAX_BYTES = 16_000_000;
@@ -44,6 +47,7 @@ export class Load {
   readonly #bound: Bound = { texts: [], chunks: [] };
   readonly #opened: Opened[] = [];
   readonly #report: ScanReport[] = [];
+  #streamed: { sql: string; values: readonly SqlValue[] } | undefined;
   #rehydrate: (() => void) | undefined;
   #bytes = 0;
 
@@ -66,12 +70,13 @@ export class Load {
     const opened = this.#opened;
     const { texts, chunks } = this.#bound;
     const rehydrate = this.#rehydrate;
-    const names = texts.length > 0 && values.length > 0;
+    const names = (texts.length > 0 || this.#streamed) && values.length > 0;
     return {
       report: this.#report,
       ...(opened.some(({ valid }) => valid) && {
         valid: () => opened.every((one) => !one.valid || one.valid()),
       }),
+      ...this.#streamed,
       ...(texts.length > 0 && { sql: textOf(template, texts), values: [...values, ...chunks] }),
       ...((names || rehydrate) && {
         around: <T>(run: () => T): T => {
@@ -107,10 +112,21 @@ export class Load {
       this.#report.push(report);
       idle = report.filesRead === 0;
     } else {
+      let stream: Stream | undefined;
       for await (const rows of provider.scan(scan)) {
         chunks.add(limit === undefined ? rows : rows.slice(0, limit - chunks.rows));
-        this.#check(relation, opened, chunks);
+        const over = this.#over(opened, chunks);
+        if (over) {
+          stream ??= this.#stream(relation, used, chunks);
+          if (!stream?.add(chunks)) throw this.#tooMuch(relation, opened, over);
+        }
         if (limit !== undefined && chunks.rows >= limit) break;
+      }
+      if (stream) {
+        if (chunks.rows > 0 && !stream.add(chunks)) throw this.#tooMuch(relation, opened, 'bytes');
+        const { text, values } = stream.front(stream.rows, '_dosql_p');
+        this.#streamed = { sql: text + stream.aggregation.final, values };
+        return;
       }
       idle = chunks.rows === 0;
     }
@@ -132,17 +148,42 @@ export class Load {
       });
   }
 
-  /** @throws LIMIT_EXCEEDED */
-  #check({ label }: Named, { maxRows = MAX_ROWS, maxBytes = MAX_BYTES }: Opened, chunks: Chunks): void {
-    const bytes = Math.min(maxBytes, HARD_BYTES - this.#bytes);
-    const over = chunks.rows > maxRows ? 'rows' : chunks.bytes > bytes ? 'bytes' : '';
-    if (!over) return;
-    const value = over === 'rows' ? maxRows : bytes;
-    throw new DosqlError(
+  /** Which cap is exceeded. */
+  #over({ maxRows = MAX_ROWS, maxBytes = MAX_BYTES }: Opened, chunks: Chunks): 'rows' | 'bytes' | undefined {
+    if (chunks.rows > maxRows) return 'rows';
+    return chunks.bytes > Math.min(maxBytes, HARD_BYTES - this.#bytes) ? 'bytes' : undefined;
+  }
+
+  #tooMuch({ label }: Named, opened: Opened, over: 'rows' | 'bytes'): DosqlError {
+    const { maxRows = MAX_ROWS, maxBytes = MAX_BYTES } = opened;
+    const value = over === 'rows' ? maxRows : Math.min(maxBytes, HARD_BYTES - this.#bytes);
+    return new DosqlError(
       'LIMIT_EXCEEDED',
-      `${label} brings more than ${value} ${over} into one statement. Select fewer columns, restrict it by conditions that compare a column with a value, or raise the limit of the source.`,
+      `${label} brings more than ${value} ${over} into one statement. Select fewer columns, restrict it by conditions that compare a column with a value, aggregate it alone, or raise the limit of the source.`,
       { statement: this.statement.sql, limit: { name: `relation ${over}`, value } },
     );
+  }
+
+  /** The statement as partial aggregates, when it is nothing but an aggregation of this relation. */
+  #stream(relation: Named, used: readonly RelationColumn[], { exact }: Chunks): Stream | undefined {
+    const { template, statement, values, engine } = this;
+    const { tail } = template;
+    const aggregation =
+      statement.verb === 'SELECT' &&
+      statement.tables.length === 1 &&
+      !template.merge &&
+      !relation.foreign.shadows
+        ? decompose(tail, tokenize(tail), used)
+        : undefined;
+    if (!aggregation) return undefined;
+    return new Stream(engine, aggregation, exact, (chunks, name = relation.name) => {
+      const own: Bound = { texts: [], chunks: [] };
+      this.#add(own, { ...relation, name }, chunks.columns, chunks);
+      return {
+        text: textOf({ ...template, head: '', tail: '' }, own.texts),
+        values: [...values, ...own.chunks],
+      };
+    });
   }
 
   /** Adds a relation; returns the name of its foreign rows alone. */

@@ -26,6 +26,14 @@ export class Host {
       loads: false,
       names: [],
       clearPlans() {},
+      plan: (sql: string) => sql,
+      // As the engine gives rows: integers are numbers while those are exact.
+      all: (sql: string, values: SqlValue[]) =>
+        this.rows(sql, values).map((row) =>
+          row.map((cell) =>
+            typeof cell === 'bigint' && Number.isSafeInteger(Number(cell)) ? Number(cell) : cell,
+          ),
+        ),
       sql: { exec: (sql: string, ...values: SqlValue[]) => this.#cursor(sql, values) },
     };
     addResolver(
