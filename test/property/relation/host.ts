@@ -106,7 +106,7 @@ export class StrictProvider implements RelationProvider {
 
   async inspect(): Promise<ScanReport> {
     return {
-      relation: '',
+      relation: 'strict',
       filesRead: 1,
       filesSkipped: 0,
       rowGroupsRead: 0,
