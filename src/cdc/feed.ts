@@ -127,9 +127,13 @@ export class Feed {
 
   #batch(events: readonly CdcEvent[], info: Omit<BatchInfo, 'epoch' | 'seen' | 'toJSON'>): Batch {
     const { ops, where } = this.options;
-    const kept = events.filter(
-      (event) => (!ops || event.op === 'snapshot' || ops.includes(event.op)) && (!where || where(event)),
-    );
+    const kept =
+      ops || where
+        ? events.filter(
+            (event) =>
+              (!ops || event.op === 'snapshot' || ops.includes(event.op)) && (!where || where(event)),
+          )
+        : [...events];
     const { epoch } = this.store;
     const all: BatchInfo = {
       ...{ ...info, epoch, seen: events.length },

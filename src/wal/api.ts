@@ -9,7 +9,7 @@ import { Consumer, type ConsumerOptions } from './consumer.ts';
 import type { LogBatch } from './event.ts';
 import { horizonOf, lsnOf, type Point, requireHistory, timeAt } from './instant.ts';
 import { rowsAt } from './past.ts';
-import { keyIn, type ReadOptions, readLog } from './read.ts';
+import { keyMaker, type ReadOptions, readLog } from './read.ts';
 import { type PruneReport, prune, rotate } from './segments.ts';
 import type { LogStore } from './store.ts';
 import { columnList, type TrackedTable } from './table.ts';
@@ -127,7 +127,8 @@ export class ChangeLog {
       const make = rowFactory(names);
       const last = rows.length === limit ? rows.at(-1)! : undefined;
       const made = rows.map((row) => make(row) as Row);
-      const keys = made.map((row, i) => keyIn(tracked, row, rows[i]![names.length]));
+      const keyOf = keyMaker(tracked);
+      const keys = made.map((row, i) => keyOf(row, rows[i]![names.length]));
       return { rows: made, keys, next: last ? last.slice(-width) : null };
     });
   }

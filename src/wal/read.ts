@@ -55,8 +55,13 @@ export function readLog(store: LogStore, options: ReadOptions): LogBatch {
   }
   const { events } = ahead;
   const behind = (lsn: number) => {
-    const at = events.findIndex((event) => event.lsn > lsn);
-    return at < 0 ? events.length : at;
+    let low = 0;
+    for (let high = events.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (events[middle]!.lsn > lsn) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   };
   if (ahead.to === to) AHEADS.delete(store);
   return { events: events.slice(behind(from), behind(to)), from, ...end };
@@ -67,15 +72,14 @@ function eventsOf(store: LogStore, from: number, to: number, options: ReadOption
   const events: ChangeEvent[] = [];
   if (to <= from) return events;
   const ids = store.all(`SELECT DISTINCT t FROM ${store.from} WHERE ${RANGE}`, from, to) as number[][];
+  const tx = transactions(store, from, to);
   for (const [id] of ids) {
-    if (id === 0) messages(store, from, to, only, events);
+    if (id === 0) messages(store, from, to, only, events, tx);
     const table = store.byId.get(id!);
     if (table && (!only || only.includes(foldName(table.name))))
-      changes(store, table, from, to, options.integers ?? 'bigint', events);
+      changes(store, table, from, to, options.integers ?? 'bigint', events, tx);
   }
-  events.sort((a, b) => a.lsn - b.lsn);
-  addTransactions(store, from, to, events);
-  return events;
+  return ids.length > 1 ? events.sort((a, b) => a.lsn - b.lsn) : events;
 }
 
 function endOf(store: LogStore, from: number, { to, limit = 1000 }: ReadOptions) {
@@ -103,6 +107,7 @@ function messages(
   to: number,
   only: readonly string[] | undefined,
   events: ChangeEvent[],
+  tx: TransactionOf,
 ): void {
   for (const [lsn, ts, op, c0, c1] of store.all(
     `SELECT lsn,ts,op,c0,c1 FROM ${store.from} WHERE ${RANGE} AND t=0 AND op IN(7,8)`,
@@ -114,27 +119,11 @@ function messages(
     const payload = typeof text === 'string' ? JSON.parse(text) : text && new Uint8Array(text);
     const table = message ? '' : payload.table;
     if (only && !message && !only.includes(foldName(table))) continue;
-    const event = blank(store, lsn, ts, message ? 'message' : 'schema', table);
-    if (message) event.topic = c0;
-    event.payload = payload;
-    events.push(event);
+    const id = `${store.epoch}.${lsn}`;
+    const nothing = { key: {}, before: null, after: null, schemaVersion: 0 };
+    const about = { id, lsn, ts, tx: tx(lsn, id), op: message ? 'message' : 'schema', table } as const;
+    events.push({ ...about, ...nothing, ...(message && { topic: c0 }), payload });
   }
-}
-
-function blank(store: LogStore, lsn: number, ts: number, op: ChangeEvent['op'], table: string): ChangeEvent {
-  const id = `${store.epoch}.${lsn}`;
-  return {
-    id,
-    lsn,
-    ts,
-    tx: { id, index: 0, total: 1 },
-    op,
-    table,
-    key: {},
-    before: null,
-    after: null,
-    schemaVersion: 0,
-  };
 }
 
 /** Old rows are in the log; new ones are what the next change of the row replaced, or the row at the end of the range. */
@@ -145,48 +134,67 @@ function changes(
   to: number,
   integers: IntegerMode,
   events: ChangeEvent[],
+  tx: TransactionOf,
 ): void {
-  const { engine } = store;
-  const { columns, id } = table;
-  const names = columns.map(({ name }) => name);
+  const { engine, epoch } = store;
+  const { columns, key, name } = table;
+  const names = columns.map((column) => column.name);
   const width = names.length;
   const make = rowFactory(names) as (values: unknown[]) => Row;
   const all = (sql: string) => engine.all(engine.plan(sql), [from, to], integers) as Entry[];
   const entries = all(
-    `SELECT ${columns.map(imageOf)},lsn,ts,op,rid FROM ${store.from} WHERE ${RANGE} AND t=${id} ORDER BY lsn`,
+    `SELECT ${columns.map(imageOf)},lsn,ts,op,rid,0 FROM ${store.from} WHERE ${RANGE} AND t=${table.id} ORDER BY lsn`,
   );
   const identity = identityIn(table);
-  const state = new Map<unknown, Row>();
-  const present = `SELECT ${columnList(names)},0,0,0,_dosql_id FROM ${rowsAt(store, table, '?2', RANGE, '_dosql_id')}`;
-  for (const row of all(present)) state.set(identity(row), make(row));
+  const keyOf = keyMaker(table);
+  // An event's rows are made once, and kept behind the values, which are faster to compare.
+  const rowOf = (entry: Entry): Row => {
+    entry[width + 4] ||= make(entry);
+    return entry[width + 4] as Row;
+  };
+  const state = new Map<unknown, Entry>();
+  const present = `SELECT ${columnList(names)},0,0,0,_dosql_id,0 FROM ${rowsAt(store, table, '?2', RANGE, '_dosql_id')}`;
+  for (const row of all(present)) state.set(identity(row), row);
   const start = events.length;
+  const versions = table.versions.length ? table.versions : [0];
+  let version = versions.length - 1;
   for (let i = entries.length - 1; i >= 0; i--) {
     const entry = entries[i]!;
-    const [lsn, ts, op] = [entry[width], entry[width + 1], entry[width + 2]] as number[];
+    const [lsn, op] = [entry[width] as number, entry[width + 2] as number];
     const who = identity(entry);
     const fresh = op === 1 || op === 5;
-    const before = fresh ? null : make(entry);
-    const known = state.get(who) ?? null;
-    if ((op! < 3 || op === 5) === !known && op !== 6) throw corrupt(table, lsn!);
-    if (before) state.set(who, before);
-    else state.delete(who);
+    const known = state.get(who);
+    if ((op < 3 || op === 5) === !known && op !== 6) throw corrupt(table, lsn);
+    if (fresh) state.delete(who);
+    else state.set(who, entry);
     if (op === 6) continue;
     // Without a key the rowid is what a row is known by: with another one it is another row.
-    const insert = op === 1 || (op === 5 && table.key.length === 0);
-    const gone = op === 3 || (op === 4 && table.key.length === 0);
+    const insert = op === 1 || (op === 5 && key.length === 0);
+    const gone = op === 3 || (op === 4 && key.length === 0);
+    const before = fresh ? null : rowOf(entry);
     if (op === 4 && !gone) {
       // Completes the event that its second half, one entry later, began.
       const event = events.at(-1)!;
       event.before = before;
-      event.changed = changedColumns(names, before!, event.after!);
+      event.changed = names.filter((name) => !sameValue(before![name], event.after![name]));
       continue;
     }
-    const event = blank(store, lsn!, ts!, insert ? 'insert' : gone ? 'delete' : 'update', table.name);
-    event.before = before;
-    event.after = gone ? null : known;
-    if (op === 2) event.changed = changedColumns(names, before!, known!);
-    event.key = keyIn(table, event.after ?? before!, entry[width + 3]);
-    event.schemaVersion = table.versions.findLast((version) => version <= lsn!) ?? table.versions[0] ?? 0;
+    while (version > 0 && versions[version]! > lsn) version--;
+    const after = gone ? null : rowOf(known!);
+    const id = `${epoch}.${lsn}`;
+    const event: ChangeEvent = {
+      id,
+      lsn,
+      ts: entry[width + 1] as number,
+      tx: tx(lsn, id),
+      op: insert ? 'insert' : gone ? 'delete' : 'update',
+      table: name,
+      key: keyOf(after ?? before!, entry[width + 3]),
+      before,
+      after,
+      schemaVersion: versions[version]!,
+    };
+    if (op === 2) event.changed = changedColumns(names, entry, known!);
     events.push(event);
   }
   if (start === 0) events.reverse();
@@ -220,21 +228,22 @@ function identityIn({ columns, key, collations }: TrackedTable): (entry: Entry) 
     );
 }
 
-/** What events call a row. */
-export function keyIn({ key }: TrackedTable, row: Row, rowid: unknown): Row {
-  if (key.length === 0) return { rowid: rowid as number };
-  const found: Row = {};
-  for (const name of key) found[name] = row[name]!;
-  return found;
+/** What events call a row, from the row and its rowid. */
+export function keyMaker({ key }: TrackedTable): (row: Row, rowid: unknown) => Row {
+  if (key.length === 0) return (_, rowid) => ({ rowid: rowid as number });
+  const make = rowFactory(key) as (values: unknown[]) => Row;
+  return (row) => make(key.map((name) => row[name]));
 }
 
-function changedColumns(names: readonly string[], before: Row, after: Row): string[] {
-  return names.filter((name) => !sameValue(before[name], after[name]));
+function changedColumns(names: readonly string[], before: Entry, after: Entry): string[] {
+  const changed: string[] = [];
+  for (let i = 0; i < names.length; i++) if (!sameValue(before[i], after[i])) changed.push(names[i]!);
+  return changed;
 }
 
 /** Equality of two stored values. */
 export function sameValue(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b) || a === b) return true;
+  if (a === b || Object.is(a, b)) return true;
   return (
     a instanceof Uint8Array &&
     b instanceof Uint8Array &&
@@ -243,17 +252,22 @@ export function sameValue(a: unknown, b: unknown): boolean {
   );
 }
 
-function addTransactions(store: LogStore, from: number, to: number, events: ChangeEvent[]): void {
+/** The transaction of an entry, whose id is that of its only entry when nothing was noted. */
+type TransactionOf = (lsn: number, id: string) => ChangeEvent['tx'];
+
+function transactions(store: LogStore, from: number, to: number): TransactionOf {
   const rows = store.all(
     'SELECT first_lsn,last_lsn FROM _dosql_tx WHERE last_lsn>?1 AND first_lsn<=?2 ORDER BY last_lsn',
     from,
     to,
   ) as [number, number][];
   let i = 0;
-  for (const event of events) {
-    while (i < rows.length && rows[i]![1] < event.lsn) i++;
+  return (lsn, id) => {
+    // Readers move in one direction.
+    while (i < rows.length && rows[i]![1] < lsn) i++;
+    while (i > 0 && rows[i - 1]![1] >= lsn) i--;
     const [first, last] = rows[i] ?? [Infinity, 0];
-    if (first > event.lsn) continue;
-    event.tx = { id: `${store.epoch}.${last}`, index: event.lsn - first, total: last - first + 1 };
-  }
+    if (first > lsn) return { id, index: 0, total: 1 };
+    return { id: `${store.epoch}.${last}`, index: lsn - first, total: last - first + 1 };
+  };
 }
