@@ -63,7 +63,13 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
 
 /** Routes about the whole database. */
 const WHOLE: Readonly<
-  Record<string, (request: Request, context: TransferContext & { limits: Limits }) => Promise<Response>>
+  Record<
+    string,
+    (
+      request: Request,
+      context: TransferContext & { limits: Limits; check(script: string): void },
+    ) => Promise<Response>
+  >
 > = { export: exportDatabase, import: importDatabase, migrate: migrateDatabase };
 
 /**
@@ -109,7 +115,8 @@ export function createHandler(source: DatabaseSource, options: HandlerOptions): 
     if (whole) {
       if (allowed)
         throw new DosqlError('NOT_AUTHORIZED', 'Only single statements are allowed on this server.');
-      return whole(request, { db, grant: own.grant, limits, ctx, signal: request.signal });
+      const check = (script: string) => own.checkScript(script);
+      return whole(request, { db, grant: own.grant, limits, ctx, check, signal: request.signal });
     }
     const body = (await readJson(request, limits.body)) as Record<string, unknown>;
     if (path === 'query')

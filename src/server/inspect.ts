@@ -46,6 +46,11 @@ function visible(x: string): string {
     .join(' AND ');
 }
 
+/** `PRAGMA foreign_keys = …`: what it would do is done where tables are rebuilt; anywhere else it has no effect. */
+export function isForeignKeys(sql: string): boolean {
+  return /^\s*pragma\s+foreign_keys\s*[=(]/i.test(sql);
+}
+
 /** Inspects one statement. Pure: the same text always gives the same. */
 export function inspect(sql: string): Inspection {
   const spans = splitStatements(sql);

@@ -28,7 +28,13 @@ export interface AppliedMigration {
  */
 export async function migrateDatabase(
   request: Request,
-  { db, grant, limits, ctx }: TransferContext & { readonly limits: Limits },
+  {
+    db,
+    grant,
+    limits,
+    ctx,
+    check,
+  }: TransferContext & { readonly limits: Limits; check(script: string): void },
 ): Promise<Response> {
   if (grant.tables) throw new DosqlError('NOT_AUTHORIZED', 'Access to some tables is none to the schema.');
   if (request.method === 'GET') {
@@ -40,6 +46,9 @@ export async function migrateDatabase(
     string,
     unknown
   >;
+  // Nobody reaches an internal table by way of a migration.
+  for (const item of [statements ?? [], migrations ?? []].flat() as (string | { sql: string })[])
+    check(typeof item === 'string' ? item : item.sql);
   if (Array.isArray(statements)) return Response.json(await apply(db.scope.engine, ctx, statements));
   if (!Array.isArray(migrations))
     throw new DosqlError(

@@ -4,10 +4,11 @@ import type { Engine } from '../engine/engine.ts';
 import { DosqlError } from '../errors/index.ts';
 import { BoundedCache } from '../sql/cache.ts';
 import { foldName } from '../sql/identifier.ts';
+import { splitStatements } from '../sql/split.ts';
 import { isName, Token } from '../sql/token.ts';
 import { tokenize } from '../sql/tokenizer.ts';
 import type { Grant, Limits } from './grant.ts';
-import { type Inspection, inspect } from './inspect.ts';
+import { type Inspection, inspect, isForeignKeys } from './inspect.ts';
 
 const INSPECTIONS = new BoundedCache<string, Inspection>(512);
 const MAX_CACHED_TEXT = 20_000;
@@ -46,6 +47,14 @@ export class Session {
       if (names.has(name.toLowerCase())) throw denied(`${name} is internal.`);
     if (this.grant.tables) this.#within(this.grant.tables, access, names, tables);
     return seen;
+  }
+
+  /** {@link check} for each statement of a script, whose own settings of foreign keys do not count. */
+  checkScript(sql: string): void {
+    for (const { start, end } of splitStatements(String(sql))) {
+      const text = String(sql).slice(start, end);
+      if (!isForeignKeys(text)) this.check(text);
+    }
   }
 
   /**

@@ -2,6 +2,7 @@ import { DosqlError } from '../../errors/index.ts';
 import { foldName, unquoteIdentifier } from '../../sql/identifier.ts';
 import { tokenize } from '../../sql/tokenizer.ts';
 import { Budget } from '../budget.ts';
+import { isForeignKeys } from '../inspect.ts';
 import type { Session } from '../session.ts';
 import type { HranaError, Stmt, StmtResult } from './proto.ts';
 import type { Rebuild } from './rebuild.ts';
@@ -53,11 +54,6 @@ function tokens(sql: string): string[] {
   for (let i = 0; i < t.length; i += 3) words.push(sql.slice(t[i + 1], t[i + 2]));
   while (words[words.length - 1] === ';') words.pop();
   return words;
-}
-
-/** `PRAGMA foreign_keys = …`: what it would do is done where tables are rebuilt (rebuild.ts); else it has no effect. */
-export function isForeignKeys(sql: string): boolean {
-  return /^\s*pragma\s+foreign_keys\s*[=(]/i.test(sql);
 }
 
 /** A number of 53 bits that tells answers apart. */

@@ -32,6 +32,8 @@ export class Project {
     mkdirSync(scope, { recursive: true });
     // Copied, not linked: the package has to find its peers where the project has them.
     cpSync(inject('packed').folder, join(scope, 'dosql'), { recursive: true });
+    const { dependencies = {} } = JSON.parse(this.read('node_modules/@dotdo/dosql/package.json'));
+    this.install(...Object.keys(dependencies));
   }
 
   at(path: string): string {

@@ -14,7 +14,7 @@ describe('the snippets', () => {
   const project = new Project();
   const quickStart = chapter('Quick start').filter(({ path }) => path?.endsWith('.ts'));
   beforeAll(async () => {
-    project.install('drizzle-orm', 'drizzle-kit');
+    project.install('drizzle-orm', 'drizzle-kit', '@libsql/client');
     const generating = chapter('Quick start').filter(
       (block) => block.path || block.content.includes('drizzle-kit generate'),
     );

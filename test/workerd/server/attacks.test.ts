@@ -90,6 +90,12 @@ test('a writer cannot touch our tables either', () =>
         new Request('https://object.example/query', { method: 'POST', body: JSON.stringify({ sql }) }),
       );
       expect(response.status, sql).toBeGreaterThanOrEqual(400);
+      for (const body of [{ statements: [sql] }, { migrations: [{ id: '1', sql }] }]) {
+        const migrated = await own.fetch(
+          new Request('https://object.example/migrate', { method: 'POST', body: JSON.stringify(body) }),
+        );
+        expect(migrated.status, sql).toBeGreaterThanOrEqual(400);
+      }
     }
     expect(await contents(db)).toEqual(before);
   }));
