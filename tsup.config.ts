@@ -20,6 +20,7 @@ const modules = {
   'adapters-cdc': 'adapters/cdc.ts',
   'adapters-history': 'adapters/history.ts',
   'adapters-live': 'adapters/live.ts',
+  'adapters-virtual': 'adapters/virtual.ts',
 };
 
 /** Shared code is split into chunks so that classes keep one identity. */

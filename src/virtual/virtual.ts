@@ -5,6 +5,7 @@ import type { Foreign } from '../relation/resolver.ts';
 import { parseAllowed, shown } from './allow.ts';
 import { checkOptions, isReadFunction, optionsOf, parseCall } from './arguments.ts';
 import { FileCache } from './cache.ts';
+import { DECLARED } from './declared.ts';
 import type { ExternalFile } from './file.ts';
 import { httpsFile } from './https.ts';
 import { DEFAULTS, type Limits, type R2Option, type SourceOptions, type VirtualOptions } from './options.ts';
@@ -24,6 +25,8 @@ export interface VirtualApi {
   source(name: string, options: SourceOptions): void;
 }
 
+/** A scheme: what stands in the place of a table is meant as an address. */
+const ADDRESS = /^[a-z][a-z\d+.-]*:/i;
 /** Requests that are open at once. workerd allows six, and cancels stalled ones beyond. */
 const PARALLEL = 4;
 
@@ -75,9 +78,11 @@ export function virtualTables(options: VirtualOptions): Extension<VirtualApi> {
           const parsed = parseCall(name, sql.slice(nameEnd, end), nameEnd, parameters);
           return foreign(name, (values) => optionsOf(parsed, values));
         }
-        if (string && /^[a-z][a-z\d+.-]*:/i.test(name)) return foreign(shown(name), () => ({ url: name }));
-        const known = sources.get(name.toLowerCase());
-        return known && foreign(name, () => known);
+        const known = string
+          ? undefined
+          : (sources.get(name.toLowerCase()) ?? DECLARED.get(name.toLowerCase()));
+        if (known) return foreign(shown(name), () => known);
+        return ADDRESS.test(name) ? foreign(shown(name), () => ({ url: name })) : undefined;
       });
       return {
         source(name, source) {

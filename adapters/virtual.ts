@@ -1,0 +1,76 @@
+import type { BuildColumns } from 'drizzle-orm/column-builder';
+import {
+  type SQLiteColumn,
+  type SQLiteColumnBuilderBase,
+  SQLiteTable,
+  type SQLiteTableWithColumns,
+  sqliteTable,
+} from 'drizzle-orm/sqlite-core';
+import { getTableColumns } from 'drizzle-orm/utils';
+import { declareSource } from '../src/virtual/declared.ts';
+import type { ColumnType, ReadOptions } from '../src/virtual/options.ts';
+
+/** How the files are read, and what the table is called in SQL and in the rows of joins; default: its first address. */
+export type VirtualTableOptions<Name extends string = string> = Omit<ReadOptions, 'columns'> & {
+  readonly name?: Name;
+};
+
+/** A virtual table as Drizzle sees it. */
+export type VirtualTable<
+  Name extends string,
+  Columns extends Record<string, SQLiteColumnBuilderBase>,
+> = SQLiteTableWithColumns<{
+  name: Name;
+  schema: undefined;
+  columns: BuildColumns<Name, Columns, 'sqlite'>;
+  dialect: 'sqlite';
+}>;
+
+/**
+ * drizzle-kit is CommonJS and has a copy of drizzle-orm of its own, whose classes know ours only by the kinds in the
+ * chain of constructors: there is none here, so it creates no table. In a Worker there is one copy, and `instanceof` says
+ * that it is a table of SQLite.
+ */
+function External(): void {}
+External.prototype = Object.create(SQLiteTable.prototype, { constructor: { value: External } });
+
+/**
+ * Files elsewhere as a table of Drizzle: for `from`, joins, and relational queries; drizzle-kit ignores it. Rows are
+ * decoded as in a select from a table of these columns; columns are called as in the files, whatever `casing` says. Times
+ * in the files become what `mode: 'timestamp'` and `'timestamp_ms'` expect. The database needs
+ * `virtualTables(…)` of '@dotdo/dosql/virtual', which says what may be read.
+ * @param source one address or several: `https://…` or `r2://name/key`, globs in the latter
+ * @throws INVALID_ARGUMENT for wrong options, and when the name stands for another source
+ */
+export function virtualTable<
+  const Source extends string,
+  Columns extends Record<string, SQLiteColumnBuilderBase>,
+  const Name extends string = Source,
+>(
+  source: Source | readonly [Source, ...string[]],
+  columns: Columns,
+  options: VirtualTableOptions<Name> = {},
+): VirtualTable<Name, Columns> {
+  const { name = (typeof source === 'string' ? source : source[0]) as unknown as Name, ...read } = options;
+  const table = sqliteTable(name, columns);
+  const types: Record<string, ColumnType> = {};
+  for (const column of Object.values(getTableColumns(table)) as SQLiteColumn[]) {
+    // A file has its names from elsewhere.
+    (column as { keyAsName: boolean }).keyAsName = false;
+    types[column.name] = typeOf(column);
+  }
+  declareSource(name, { ...read, url: source, columns: types });
+  return Object.setPrototypeOf(table, External.prototype);
+}
+
+/** What the column decodes. */
+function typeOf(column: SQLiteColumn): ColumnType {
+  if (column.columnType === 'SQLiteBoolean') return 'BOOLEAN';
+  if (column.columnType === 'SQLiteTimestamp')
+    return (column as SQLiteColumn & { mode: string }).mode === 'timestamp' ? 'EPOCH_S' : 'EPOCH_MS';
+  const type = column.getSQLType().toUpperCase();
+  if (/INT/.test(type)) return 'INTEGER';
+  if (/CHAR|TEXT|CLOB/.test(type)) return 'TEXT';
+  if (/REAL|FLOA|DOUB/.test(type)) return 'REAL';
+  return type.includes('BLOB') ? 'BLOB' : 'NUMERIC';
+}
