@@ -25,6 +25,15 @@ export async function loadForeign(
   options: LoadOptions,
 ): Promise<Ready> {
   const { statement } = plan;
+  if (plan.parts) {
+    throw new DosqlError(
+      'MULTIPLE_STATEMENTS',
+      'Use db.batch for several statements with rows from outside.',
+      {
+        statement: plan.sql,
+      },
+    );
+  }
   if (values.length !== statement.parameterCount)
     throw statementError('Wrong number of parameter bindings', plan, values);
   const rewrites: Rewrite[] = [];
