@@ -6,7 +6,9 @@ import {
   type SQLiteTableWithColumns,
   sqliteTable,
 } from 'drizzle-orm/sqlite-core';
+import { Table } from 'drizzle-orm/table';
 import { getTableColumns } from 'drizzle-orm/utils';
+import { whenStarted } from '../drizzle/started.ts';
 import { declareSource } from '../src/virtual/declared.ts';
 import type { ColumnType, ReadOptions } from '../src/virtual/options.ts';
 
@@ -27,12 +29,11 @@ export type VirtualTable<
 }>;
 
 /**
- * drizzle-kit is CommonJS and has a copy of drizzle-orm of its own, whose classes know ours only by the kinds in the
- * chain of constructors: there is none here, so it creates no table. In a Worker there is one copy, and `instanceof` says
- * that it is a table of SQLite.
+ * drizzle-kit creates every SQLiteTable that a schema exports. So it is none as long as nobody queries; later it is one,
+ * because drizzle's joins know how to name no other.
  */
 function External(): void {}
-External.prototype = Object.create(SQLiteTable.prototype, { constructor: { value: External } });
+External.prototype = Object.create(Table.prototype, { constructor: { value: External } });
 
 /**
  * Files elsewhere as a table of Drizzle: for `from`, joins, and relational queries; drizzle-kit ignores it. Rows are
@@ -60,7 +61,9 @@ export function virtualTable<
     types[column.name] = typeOf(column);
   }
   declareSource(name, { ...read, url: source, columns: types });
-  return Object.setPrototypeOf(table, External.prototype);
+  Object.setPrototypeOf(table, External.prototype);
+  whenStarted(() => Object.setPrototypeOf(table, SQLiteTable.prototype));
+  return table as VirtualTable<Name, Columns>;
 }
 
 /** What the column decodes. */

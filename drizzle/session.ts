@@ -22,6 +22,7 @@ import type { Field } from './mapper.ts';
 import type { Form, Metadata, Method, Query } from './query.ts';
 import type { DrizzleRunResult } from './result.ts';
 import { type Shapes, shapesFor } from './shapes.ts';
+import { start } from './started.ts';
 
 export type Kind = 'sync' | 'async';
 export type Schema = RelationalSchemaConfig<TablesRelationalConfig>;
@@ -94,6 +95,7 @@ export abstract class Session extends SQLiteSession<
     super(options.dialect);
     this.logger = options.logger;
     this.cache = options.cache;
+    start();
   }
 
   get engine(): Engine {
