@@ -8,7 +8,7 @@ export const EVENTS =
   'CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT COLLATE NOCASE, amount REAL, data BLOB, note)';
 
 /** A policy for {@link EVENTS}. */
-export const POLICY: TierPolicy = { table: 'events', by: 'at', hot: '1d', segmentRows: 1000 };
+export const POLICY: TierPolicy = { table: 'events', by: 'at', unit: 'ms', hot: '1d', segmentRows: 1000 };
 
 /** A database with tiers on the real local R2 and KV. */
 export function openTiers(
