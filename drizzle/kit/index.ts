@@ -38,7 +38,10 @@ export function dosqlConfig({
     return { ...files, dialect: 'sqlite', driver: 'durable-sqlite' };
   const address = URL.parse(url ?? '');
   if (!address || !/^(https?|libsql):$/.test(address.protocol))
-    throw new DosqlError('INVALID_ARGUMENT', `dosqlConfig needs the url of the object's handler for ${command}.`);
+    throw new DosqlError(
+      'INVALID_ARGUMENT',
+      `dosqlConfig needs the url of the object's handler for ${command}.`,
+    );
   // Clients resolve `v2/pipeline` against it: without the slash the last part of the path would be replaced.
   if (!address.pathname.endsWith('/')) address.pathname += '/';
   if (command === 'migrate') {

@@ -12,11 +12,11 @@ import { type Inspection, inspect, isForeignKeys } from './inspect.ts';
 
 const INSPECTIONS = new BoundedCache<string, Inspection>(512);
 const MAX_CACHED_TEXT = 20_000;
+const TABLES = "SELECT name FROM sqlite_master WHERE type IN('table','view')";
 
 /** One request's rights on one database. */
 export class Session {
   readonly engine: Engine;
-  #forbidden: ReadonlySet<string> | undefined;
 
   constructor(
     readonly db: Database,
@@ -73,13 +73,12 @@ export class Session {
       (name) => !own.has(name) && !/^json_(each|tree)$|^jsonb_(each|tree)$/.test(name),
     );
     if (strange !== undefined) throw denied(`It names ${strange}, which this access does not include.`);
-    this.#forbidden ??= new Set(
-      drain(this.engine.sql.exec("SELECT name FROM sqlite_master WHERE type IN('table','view')"))
-        .map(([name]) => foldName(name as string))
-        .filter((name) => !own.has(name)),
-    );
-    for (const name of names)
-      if (this.#forbidden.has(name)) throw denied(`It names ${name}, which this access does not include.`);
+    // Read anew each time: a socket's session is older than some tables.
+    for (const [table] of drain(this.engine.sql.exec(TABLES))) {
+      const name = foldName(table as string);
+      if (!own.has(name) && names.has(name))
+        throw denied(`It names ${name}, which this access does not include.`);
+    }
   }
 }
 

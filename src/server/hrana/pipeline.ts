@@ -17,6 +17,9 @@ export interface HranaContext {
   readonly ctx: DurableObjectState | undefined;
 }
 
+/** A batch has its BEGIN, COMMIT, ROLLBACK and pragmas beside the statements. */
+export const CONTROL = 5;
+
 type StreamResult = { type: 'ok'; response: object } | { type: 'error'; error: HranaError };
 
 /** `POST /v2/pipeline`, `/v3/pipeline`: `{ baton, requests }`. @throws STREAM_EXPIRED, INVALID_ARGUMENT, LIMIT_EXCEEDED */
@@ -24,10 +27,12 @@ export async function answerPipeline(context: HranaContext, body: Record<string,
   const { baton, requests } = body as { baton?: unknown; requests?: StreamRequest[] };
   if (!Array.isArray(requests)) throw new DosqlError('INVALID_ARGUMENT', 'requests is an array.');
   const { session, streams } = context;
-  let statements = requests.length;
-  for (const { batch } of requests) statements += batch?.steps?.length ?? 0;
-  // A batch has its BEGIN, COMMIT and pragmas beside the statements.
-  within('statements', session.limits.statements + 10, statements, 'Send several pipelines.');
+  within('requests', 10 * session.limits.statements, requests.length, 'Send several pipelines.');
+  const statements = requests.reduce(
+    (sum, { type, batch }) => sum + (batch?.steps?.length ?? +(type === 'execute')),
+    0,
+  );
+  within('statements', session.limits.statements + CONTROL, statements, 'Send several pipelines.');
   const stream = streams.take(baton, session.grant);
   const results = await inTurn(context, stream, requests, (autocommit) =>
     work(session, stream, requests, autocommit),
@@ -124,7 +129,9 @@ function* respond(
       return { result: yield* steps(stream, batch, autocommit) };
     case 'sequence': {
       const sql = textOf(stream, request);
-      for (const { start, end } of splitStatements(sql)) {
+      const spans = splitStatements(sql);
+      within('statements', session.limits.statements, spans.length, 'Send several sequences.');
+      for (const { start, end } of spans) {
         const answer = yield { stmt: { want_rows: false }, sql: sql.slice(start, end) };
         if ('error' in answer) return answer;
       }
