@@ -19,6 +19,8 @@ const MAX_ROWS = 250_000;
 const MAX_BYTES = 16_000_000;
 /** No configuration allows more for one statement: the isolate's 128 MB are shared by all objects in it. */
 const HARD_BYTES = 32_000_000;
+/** A batch of an aggregation that goes beyond the caps. */
+const BATCH_BYTES = 1_000_000;
 const MAX_PARAMETERS = 100;
 
 /** A relation of a statement. */
@@ -115,7 +117,7 @@ export class Load {
       let stream: Stream | undefined;
       for await (const rows of provider.scan(scan)) {
         chunks.add(limit === undefined ? rows : rows.slice(0, limit - chunks.rows));
-        const over = this.#over(opened, chunks);
+        const over = stream && chunks.bytes > BATCH_BYTES ? 'bytes' : this.#over(opened, chunks);
         if (over) {
           stream ??= this.#stream(relation, used, chunks);
           if (!stream?.add(chunks)) throw this.#tooMuch(relation, opened, over);
