@@ -6,6 +6,9 @@ type Zlib = Record<
   ((input: Uint8Array, options: { maxOutputLength: number }) => Uint8Array) | undefined
 >;
 
+/** workerd asks for a whole further chunk before it notices that there is no more output. */
+const SLACK = 65_536;
+
 let loading: Promise<Zlib | undefined> | undefined;
 
 /** node:zlib, where the Worker has it (the flag nodejs_compat). A static import would keep other Workers from starting. */
@@ -40,7 +43,7 @@ export async function compressors(name: string, limit: number): Promise<Compress
           'SOURCE_UNSUPPORTED',
           `${name} is compressed with ${codec}, which needs node:zlib: add nodejs_compat to compatibility_flags.`,
         );
-      return unpack(input, { maxOutputLength: length });
+      return unpack(input, { maxOutputLength: length + SLACK });
     });
   return {
     SNAPPY: bounded((input, length) => {

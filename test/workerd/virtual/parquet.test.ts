@@ -1,3 +1,4 @@
+import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { put, withVirtual } from './open.ts';
@@ -32,6 +33,36 @@ describe('Parquet files in R2', () => {
       );
       expect(rows).toEqual([{ total: 5000 }]);
     }));
+
+  // Sizes at and around those of the runtime's own chunks.
+  test.each([
+    ['GZIP', gzipSync],
+    ['BROTLI', brotliCompressSync],
+    ['ZSTD', zstdCompressSync],
+  ] as const)('large pages packed with %s', (codec, pack) =>
+    withVirtual(async (db) => {
+      for (const count of [8192, 25_000, 272_727]) {
+        const data = Array.from({ length: count }, (_, i) => i % 1000);
+        const packed = (input: Uint8Array) => new Uint8Array(pack(input));
+        const column = {
+          name: 'n',
+          type: 'DOUBLE' as const,
+          encoding: 'PLAIN' as const,
+          nullable: false,
+          data,
+        };
+        const file = parquetWriteBuffer({
+          columnData: [column],
+          codec,
+          compressors: { [codec]: packed },
+          pageSize: 4_000_000,
+        });
+        await put({ 'large.parquet': file });
+        const { rows } = await db.query(`SELECT count(*) AS n, sum(n) AS s FROM 'r2://b/large.parquet'`);
+        expect(rows).toEqual([{ n: count, s: data.reduce((sum, n) => sum + n, 0) }]);
+      }
+    }),
+  );
 
   test('explain tells what is read and what statistics leave out', () =>
     withVirtual(async (db) => {
