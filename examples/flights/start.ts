@@ -7,8 +7,9 @@ import { issueToken } from '../../src/server/token.ts';
 import { Client } from './cli/client.ts';
 import { readData } from './cli/data.ts';
 import { expectedRows } from './cli/expected.ts';
-import { load } from './cli/load.ts';
+import { load, upload } from './cli/load.ts';
 import { outside } from './cli/outside.ts';
+import { parquetFile } from './cli/parquet.ts';
 import { bold, costs, heading, verdict } from './cli/print.ts';
 import { boot, type Runtime } from './cli/runtime.ts';
 import { tour } from './cli/tour.ts';
@@ -42,7 +43,7 @@ process.once('SIGINT', () => void exit(130));
 process.once('SIGTERM', () => void exit(143));
 
 async function main(): Promise<void> {
-  const data = readData(options.full);
+  const data = await readData(options.full);
   runtime = boot(Number(options.port));
   const { url, versions, secret } = await runtime;
   console.log(
@@ -66,6 +67,7 @@ async function main(): Promise<void> {
 
   heading('Loading through Drizzle');
   await load(acme, data);
+  await upload(url, parquetFile);
   const { result, statements, ms } = await acme.get<Stats>('stats');
   check(
     isDeepStrictEqual(result.rows, expectedRows(data)),

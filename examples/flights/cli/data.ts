@@ -1,21 +1,26 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import type { AirportRow, FlightRow, TimingRow } from '../src/load.ts';
+import { fileOf } from './files.ts';
+import { askDuckDB, type Recorded } from './parquet.ts';
 
-/** The files of the vega-datasets package (BSD-3-Clause). */
-const folder = join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '../data');
-const read = (file: string) => readFileSync(join(folder, file), 'utf8');
+const read = (file: string) => readFileSync(fileOf(file), 'utf8');
 
 export interface Data {
   airports: AirportRow[];
   flights: FlightRow[];
   timings: TimingRow[];
+  /** The answers to queries over the Parquet file. */
+  recorded: Recorded;
 }
 
 /** Airports and 20,000 flights of early 2001; with `full`, 200,000 more that know no airports. */
-export function readData(full: boolean): Data {
-  return { airports: airports(), flights: flights(), timings: full ? timings() : [] };
+export async function readData(full: boolean): Promise<Data> {
+  return {
+    airports: airports(),
+    flights: flights(),
+    timings: full ? timings() : [],
+    recorded: await askDuckDB(),
+  };
 }
 
 function airports(): AirportRow[] {

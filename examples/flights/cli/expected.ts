@@ -1,7 +1,10 @@
 import type { FlightRow } from '../src/load.ts';
 import type { Data } from './data.ts';
 
-/** What each query must answer, computed from the raw data without any SQL. Keys are the names of the queries. */
+/**
+ * What each query must answer, computed from the raw data without any SQL; of the Parquet file, what DuckDB says. Keys
+ * are the names of the queries.
+ */
 export const expected: Record<string, (data: Data) => unknown[]> = {
   lateDepartures: ({ flights }) =>
     flights
@@ -57,6 +60,9 @@ export const expected: Record<string, (data: Data) => unknown[]> = {
     [...Map.groupBy(timings, ({ minute }) => Math.floor(minute / 60))]
       .map(([hour, all]) => ({ hour, flights: all.length, averageDelay: averageDelay(all) }))
       .sort((a, b) => a.hour - b.hour),
+
+  recordedDelays: ({ recorded }) => recorded.delays,
+  recordedRecords: ({ recorded }) => recorded.records,
 
   addFlight: ({ flights }) => {
     const { origin, destination, distance, flights: all } = routes(flights).find(isRoute('JFK', 'LAX'))!;

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import type { Client } from './client.ts';
 import type { Data } from './data.ts';
@@ -32,4 +34,13 @@ async function loadTable(client: Client, table: string, rows: readonly object[])
   console.log(
     `  ${table.padEnd(9)} ${rows.length.toLocaleString('en').padStart(8)} rows in ${seconds.toFixed(1)} s (${rate} a second)`,
   );
+}
+
+/** Puts a file into R2. */
+export async function upload(url: URL, file: string): Promise<void> {
+  const name = basename(file);
+  const body = readFileSync(file);
+  const { status } = await fetch(new URL(`/files/${name}`, url), { method: 'PUT', body });
+  if (status !== 201) throw new Error(`PUT /files/${name}: ${status}`);
+  console.log(`  ${name}: ${(body.length / 1e6).toFixed(1)} MB into R2`);
 }

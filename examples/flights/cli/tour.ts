@@ -5,7 +5,15 @@ import { expected } from './expected.ts';
 import { costs, dim, heading, indent, rowsTable, sqlText, verdict } from './print.ts';
 import { sourceOf } from './source.ts';
 
-const QUERIES = ['lateDepartures', 'longestRoutes', 'departuresBoard', 'slowestAirports', 'byWeekday'];
+const QUERIES = [
+  'lateDepartures',
+  'longestRoutes',
+  'departuresBoard',
+  'slowestAirports',
+  'byWeekday',
+  'recordedDelays',
+  'recordedRecords',
+];
 const CHANGES = ['addFlight', 'changeOfMind', 'closeJuneau', 'renameHonolulu'];
 
 /** Runs and prints every step. Returns whether each one answered what the raw data says. */

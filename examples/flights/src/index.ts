@@ -6,13 +6,15 @@ import { respond } from './routes.ts';
 
 export interface Env {
   TENANTS: DurableObjectNamespace<TenantDatabase>;
+  /** Files that every tenant may query. */
+  FILES: R2Bucket;
   /** Signs the tokens of those who use a tenant's database from outside; at least 32 bytes. */
   TOKEN_SECRET: string;
 }
 
 /** One tenant: one Durable Object, one SQLite database. */
 export class TenantDatabase extends DurableObject<Env> {
-  readonly db = open(this.ctx);
+  readonly db = open(this.ctx, this.env.FILES);
   /** SQL over HTTP and WebSocket, for clients and drizzle-kit. A token is for one tenant. */
   readonly server = createHandler(() => this.db.$client, {
     auth: { secret: this.env.TOKEN_SECRET },
@@ -38,7 +40,13 @@ export class TenantDatabase extends DurableObject<Env> {
 /** Sends /:tenant/... to that tenant's own database. A real application asks here who is calling. */
 export default {
   async fetch(request, env) {
-    const tenant = /^\/([a-z][a-z0-9-]{0,39})\//.exec(new URL(request.url).pathname)?.[1];
+    const { pathname } = new URL(request.url);
+    const file = /^\/files\/([\w.-]+)$/.exec(pathname)?.[1];
+    if (file && request.method === 'PUT') {
+      await env.FILES.put(file, request.body);
+      return new Response(null, { status: 201 });
+    }
+    const tenant = /^\/([a-z][a-z0-9-]{0,39})\//.exec(pathname)?.[1];
     if (!tenant) return new Response('Try /acme/stats\n', { status: 404 });
     return env.TENANTS.getByName(tenant).fetch(request);
   },

@@ -1,6 +1,7 @@
-import { and, avg, count, desc, eq, gte, lt, sql } from 'drizzle-orm';
+import { and, avg, count, desc, eq, gt, gte, lt, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import type { Tenant } from './database.ts';
+import { recorded } from './files.ts';
 import { airports, flights, routes, timings } from './schema.ts';
 
 const destination = alias(airports, 'destination');
@@ -91,4 +92,32 @@ export function byHour(db: Tenant) {
     .from(timings)
     .groupBy(hour)
     .orderBy(hour);
+}
+
+/** A Parquet file in R2, three million rows, grouped without a copy of it: where flights wait longest, on average */
+export function recordedDelays(db: Tenant) {
+  const averageDelay = avg(recorded.delay).mapWith(Number);
+  return db
+    .select({ iata: recorded.origin, flights: count(), averageDelay })
+    .from(recorded)
+    .groupBy(recorded.origin)
+    .having(gte(count(), 50_000))
+    .orderBy(desc(averageDelay))
+    .limit(5);
+}
+
+/** The same file joined with the tenant's own airports: who left more than a day late, and from where to where */
+export function recordedRecords(db: Tenant) {
+  return db
+    .select({
+      departsAt: recorded.date,
+      delay: recorded.delay,
+      from: airports.name,
+      to: destination.name,
+    })
+    .from(recorded)
+    .innerJoin(airports, eq(airports.iata, recorded.origin))
+    .innerJoin(destination, eq(destination.iata, recorded.destination))
+    .where(gt(recorded.delay, 1440))
+    .orderBy(desc(recorded.delay), recorded.date);
 }
