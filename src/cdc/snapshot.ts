@@ -28,6 +28,18 @@ export interface SnapshotPart {
   rest: Progress | undefined;
 }
 
+/** Ids of the tables that were there right after an entry, in order. */
+export function snapshotTables(store: LogStore, lsn: number, only?: readonly string[]): number[] {
+  const names = only?.map(foldName);
+  return [...store.byId.values()]
+    .filter(
+      ({ name, since, dropped = Infinity }) =>
+        since <= lsn && lsn < dropped && (!names || names.includes(foldName(name))),
+    )
+    .map(({ id }) => id)
+    .sort((a, b) => a - b);
+}
+
 /** The rows a consumer gets before the changes: all of one moment, resumable, without a lock. */
 export class Snapshot {
   readonly #key: string;
@@ -41,11 +53,8 @@ export class Snapshot {
   /** Fixes the moment, and returns its LSN. */
   begin(only?: readonly string[]): number {
     const store = this.#store;
-    const names = only?.map(foldName);
-    const tables = [...store.byId.values()]
-      .filter(({ name, dropped }) => dropped === undefined && (!names || names.includes(foldName(name))))
-      .map(({ id }) => id);
     const lsn = store.last();
+    const tables = snapshotTables(store, lsn, only);
     if (tables.length) this.#save({ lsn, tables, rows: 0, part: 0 });
     return lsn;
   }

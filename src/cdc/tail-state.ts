@@ -2,13 +2,27 @@ import { DosqlError } from '../errors/index.ts';
 import { assertArgument } from '../wal/argument.ts';
 import type { CdcEvent } from './event.ts';
 
+/** In a snapshot: rows that were sent, id of the table that is next, key of its last row. */
+export type Cursor = readonly [rows: number, table: number, after?: readonly unknown[]];
+
+/** A point in the log, or in a snapshot of it. */
+export interface Position {
+  epoch: string;
+  lsn: number;
+  rows?: Cursor | undefined;
+}
+
 /** What a socket's attachment holds under `dosqlTail`: all that a tail needs to go on behind a hibernation. */
 export interface TailState {
   epoch: string;
   /** Everything up to this LSN was sent, or filtered out. */
   sent: number;
-  /** Ends of the batches that were sent but not acknowledged. */
+  /** Where the snapshot that comes first stands; all of it is of `sent`. */
+  rows?: Cursor | undefined;
+  /** {@link markOf} the messages that were sent but not acknowledged. */
   open: number[];
+  /** A subscription without a position begins with a snapshot. */
+  snapshot?: true;
   /** Told to resync; waits for a new subscription. */
   stale?: true;
   /** It has a `where`, which is not kept here. */
@@ -45,8 +59,29 @@ export function saveTail(socket: WebSocket, state: TailState): void {
   }
 }
 
-/** `epoch.lsn`, as events carry it. Undefined for anything else. */
-export function position(text: unknown): { epoch: string; lsn: number } | undefined {
-  const [, epoch, lsn] = /^(\w+)\.(\d{1,15})$/.exec(String(text)) ?? [];
-  return epoch === undefined ? undefined : { epoch, lsn: Number(lsn) };
+/** `epoch.lsn`, in a snapshot with its cursor behind it. Undefined for anything else. */
+export function position(text: unknown): Position | undefined {
+  const [, epoch, lsn, cursor] = /^(\w+)\.(\d{1,15})(?:\.(\[.*\]))?$/s.exec(String(text)) ?? [];
+  if (epoch === undefined) return undefined;
+  try {
+    const rows: unknown = cursor && JSON.parse(cursor);
+    if (Array.isArray(rows)) {
+      const [count, table, after] = rows as unknown[];
+      if (![count, table].every(Number.isSafeInteger) || !(after === undefined || Array.isArray(after)))
+        return undefined;
+    }
+    return { epoch, lsn: Number(lsn), rows: rows as Cursor | undefined };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text of a position. */
+export function positionText({ epoch, lsn, rows }: Position): string {
+  return `${epoch}.${lsn}${rows ? `.${JSON.stringify(rows)}` : ''}`;
+}
+
+/** A number that grows from message to message: the rows of a snapshot come before all entries. */
+export function markOf({ lsn, rows }: Position): number {
+  return rows ? rows[0] - 1e15 : lsn;
 }

@@ -1,84 +1,12 @@
 import { env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import {
-  type CdcEvent,
-  liveTail,
-  resumeTails,
-  type TailOptions,
-  tailMessage,
-} from '../../../src/cdc/index.ts';
+import { type CdcEvent, liveTail, resumeTails, tailMessage } from '../../../src/cdc/index.ts';
 import { type Opened, opened } from './opened.ts';
+import { Client, lsnOf, type Stub } from './tail-client.ts';
 import type { TailObject } from './tail-object.ts';
-
-interface Message {
-  type: 'ready' | 'changes' | 'resync' | 'echo';
-  at: string;
-  from: string;
-  to: string;
-  reason?: string;
-  events: { lsn: number; op: string; table: string; after: Record<string, unknown> }[];
-}
-type Stub = DurableObjectStub<TailObject>;
 
 const fresh = (): Stub => env.TAILS.get(env.TAILS.newUniqueId());
 const insert = "INSERT INTO items (sku) VALUES ('a')";
-const lsnOf = (at: string) => Number(at.split('.')[1]);
-
-/** A client that checks what it gets: ranges that follow each other, and no event twice. */
-class Client {
-  readonly messages: Message[] = [];
-  readonly lsns: number[] = [];
-  at = '';
-  acking = true;
-  #wake: () => void = () => {};
-
-  private constructor(readonly socket: WebSocket) {
-    socket.addEventListener('message', ({ data }) => this.#receive(JSON.parse(data as string) as Message));
-  }
-
-  static async connect(stub: Stub, options: TailOptions = {}, acking = true): Promise<Client> {
-    const url = `http://object/?options=${encodeURIComponent(JSON.stringify(options))}`;
-    const { webSocket } = await stub.fetch(url, { headers: { upgrade: 'websocket' } });
-    const client = new Client(webSocket!);
-    client.acking = acking;
-    webSocket!.accept();
-    await client.until(() => client.messages.length > 0);
-    return client;
-  }
-
-  say(message: object): void {
-    this.socket.send(JSON.stringify(message));
-  }
-
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  /** Resolves when everything up to this entry has come; `filtered` ones end earlier. */
-  upTo(lsn: number): Promise<void> {
-    return this.until(() => lsnOf(this.at) >= lsn);
-  }
-
-  #receive(message: Message): void {
-    this.messages.push(message);
-    if (message.type === 'ready') this.lsns.length = 0;
-    if (message.type === 'ready' || message.type === 'resync') this.at = message.at;
-    if (message.type === 'changes') {
-      expect(lsnOf(message.from)).toBeGreaterThanOrEqual(lsnOf(this.at));
-      this.at = message.to;
-      for (const { lsn } of message.events) {
-        expect(lsn).toBeGreaterThan(this.lsns.at(-1) ?? 0);
-        this.lsns.push(lsn);
-      }
-      if (this.acking) this.say({ type: 'ack', at: this.at });
-    }
-    this.#wake();
-  }
-}
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + 1 + i);
 
