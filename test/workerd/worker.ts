@@ -1,8 +1,9 @@
 import { DurableObject } from 'cloudflare:workers';
 import { type Database, DB } from '../../src/index.ts';
+import { receive } from './cdc/queue-consumer.ts';
 import type { TailObject } from './cdc/tail-object.ts';
-import { site } from './virtual/site.ts';
 import type { ServerObject } from './server/server-object.ts';
+import { site } from './virtual/site.ts';
 
 export { TailObject } from './cdc/tail-object.ts';
 export { ServerObject } from './server/server-object.ts';
@@ -12,6 +13,7 @@ export interface Env {
   OLD_OBJECTS: DurableObjectNamespace<KvObject>;
   BUCKET: R2Bucket;
   QUEUE: Queue;
+  DELIVERED: Queue;
   WARM: KVNamespace;
   TAILS: DurableObjectNamespace<TailObject>;
   SERVERS: DurableObjectNamespace<ServerObject>;
@@ -64,4 +66,5 @@ export default {
     if (new URL(request.url).hostname.endsWith('.example.com')) return site(request);
     return new Response('dosql test worker');
   },
+  queue: receive,
 } satisfies ExportedHandler<Env>;
