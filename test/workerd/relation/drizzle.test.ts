@@ -108,16 +108,14 @@ describe('rows from outside in Drizzle', () => {
         .where(sql`${users.id} IN (SELECT ${sales.userId} FROM ${sales} WHERE ${sales.paid})`)
         .returning();
       expect(renamed).toEqual([{ id: 1, name: 'Payer' }]);
-      const { changes } = await db
-        .insert(users)
-        .select(
-          db
-            .select({
-              id: sql<number>`${sales.id} + 10`.as('id'),
-              name: sql<string>`'s' || ${sales.id}`.as('name'),
-            })
-            .from(sales),
-        );
+      const { changes } = await db.insert(users).select(
+        db
+          .select({
+            id: sql<number>`${sales.id} + 10`.as('id'),
+            name: sql<string>`'s' || ${sales.id}`.as('name'),
+          })
+          .from(sales),
+      );
       expect(changes).toBe(3);
       const [many, deleted, left] = await db.batch([
         db.select().from(sales),

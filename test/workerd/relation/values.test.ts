@@ -122,4 +122,28 @@ describe('values from outside', () => {
         expect((await db.query('SELECT v FROM many LIMIT 3')).rows).toHaveLength(3);
       },
     ));
+
+  test('an aggregation takes more rows than the caps allow, batch by batch', () => {
+    const rows = Array.from({ length: 40_000 }, (_, i) => [i % 3 ? 'x' : 'X', i, i / 4]);
+    const columns = [
+      { name: 'k', affinity: 'TEXT' as const, collate: 'NOCASE' },
+      { name: 'n', affinity: 'INTEGER' as const },
+      { name: 'r', affinity: 'REAL' as const },
+    ];
+    return withRelations(
+      { rel: { provider: new MemoryProvider(columns, rows), maxRows: 10_000 } },
+      async (db) => {
+        const { rows: found, columns } = await db.query(
+          "SELECT count(*), sum(n) AS s, avg(r) + ?, max(n) FROM rel WHERE n >= ? GROUP BY k HAVING k = 'X' ORDER BY s LIMIT 5",
+          [1, 10],
+          { rows: 'values' },
+        );
+        expect(columns).toEqual(['count(*)', 's', 'avg(r) + ?', 'max(n)']);
+        expect(found).toEqual([[39_990, 799_979_955, 5002.125, 39_999]]);
+        await expect(db.query('SELECT DISTINCT k FROM rel')).rejects.toMatchObject({
+          code: 'LIMIT_EXCEEDED',
+        });
+      },
+    );
+  });
 });
