@@ -32,7 +32,7 @@ export interface HandlerOptions {
   /** Nobody writes, whatever his token says. */
   readOnly?: boolean;
   limits?: Partial<Limits>;
-  /** Origins of web pages that may call (`'*'`: any); default none. Also asked when a page opens a WebSocket. */
+  /** Origins of web pages that may call (`'*'`: any); default none but its own. */
   cors?: { readonly origins: '*' | readonly string[] };
   /** The only statements that may run; compared without comments, white space and letter case. */
   allow?: readonly string[];
@@ -104,13 +104,11 @@ export function createHandler(source: DatabaseSource, options: HandlerOptions): 
       return new Response(null, { status: 405, headers: { allow: methods.join(', ') } });
     // Which protocols there are is asked without a token.
     if (/^v[23]$/.test(path)) return new Response(null);
+    // A page could send what it may not read the answer of.
+    if (!trusted(request, cors)) throw new DosqlError('NOT_AUTHORIZED', 'Pages of this origin may not ask.');
     const { db, grant } = await authorize(auth, verify, open, request);
     const own = session(db, narrowed(grant));
-    if (path === 'ws') {
-      if (!trusted(request, cors))
-        throw new DosqlError('NOT_AUTHORIZED', 'This origin may not open a WebSocket.');
-      return sockets.accept(request, own);
-    }
+    if (path === 'ws') return sockets.accept(request, own);
     const whole = WHOLE[path];
     if (whole) {
       if (allowed)

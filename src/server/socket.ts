@@ -96,6 +96,7 @@ export class Sockets {
       changes?: { since?: string | null; tables?: string[]; ops?: ('insert' | 'update' | 'delete')[] };
     };
     if (changes) {
+      if (session.allowed) throw new DosqlError('NOT_AUTHORIZED', 'Only single statements are allowed here.');
       const { liveTail } = this.#tail(session);
       const { tables: granted } = session.grant;
       const tables = changes.tables ?? granted;

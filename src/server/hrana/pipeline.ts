@@ -25,7 +25,8 @@ type StreamResult = { type: 'ok'; response: object } | { type: 'error'; error: H
 /** `POST /v2/pipeline`, `/v3/pipeline`: `{ baton, requests }`. @throws STREAM_EXPIRED, INVALID_ARGUMENT, LIMIT_EXCEEDED */
 export async function answerPipeline(context: HranaContext, body: Record<string, unknown>): Promise<object> {
   const { baton, requests } = body as { baton?: unknown; requests?: StreamRequest[] };
-  if (!Array.isArray(requests)) throw new DosqlError('INVALID_ARGUMENT', 'requests is an array.');
+  if (!Array.isArray(requests) || !requests.every(Boolean))
+    throw new DosqlError('INVALID_ARGUMENT', 'requests is an array of objects.');
   const { session, streams } = context;
   within('requests', 10 * session.limits.statements, requests.length, 'Send several pipelines.');
   const statements = requests.reduce(
@@ -76,7 +77,7 @@ function interactive(): DosqlError {
 
 /** Every statement that a request may run. */
 function textsOf(stream: Stream, { stmt, batch, sql, sql_id, type }: StreamRequest): string[] {
-  const stmts = batch?.steps?.map((step) => step.stmt) ?? [];
+  const stmts = batch?.steps?.map((step) => step?.stmt) ?? [];
   if (stmt) stmts.push(stmt);
   if (type === 'sequence') stmts.push({ ...(sql != null && { sql }), ...(sql_id != null && { sql_id }) });
   return stmts.flatMap((one) => {

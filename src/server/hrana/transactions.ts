@@ -182,6 +182,7 @@ export class Transactions<T> {
         stream.failed = error as DosqlError;
         end = undefined;
         stream.log = [];
+        this.#at = 0;
       } else if (error !== UNDO) end = { error: hranaError(error) };
     }
     this.#open = false;
@@ -248,7 +249,7 @@ function refused(message: string): Answer {
 function conflict(): DosqlError {
   return new DosqlError(
     'TRANSACTION_CONFLICT',
-    'Another write has changed what this transaction read; it was rolled back. Run it again.',
+    'Another write has changed what this transaction read, or a statement of it gives something else each time; it was rolled back. Run it again.',
   );
 }
 
