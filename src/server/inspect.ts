@@ -123,11 +123,7 @@ function isComparison(text: string, t: Int32Array, i: number): boolean {
 
 /** Puts what is visible of SQLite's own tables in their place. Says why where that cannot be done. */
 function shadow(t: Int32Array, statement: Statement, edits: Edit[], seen: Set<number>): string | undefined {
-  const tokenAt = (start: number) => {
-    let i = 0;
-    while (t[i + 1]! < start) i += 3;
-    return i;
-  };
+  let first = 0;
   for (const { name, start, end, alias, cte, call, role } of statement.tables) {
     const folded = foldName(name);
     if (cte) continue;
@@ -135,8 +131,9 @@ function shadow(t: Int32Array, statement: Statement, edits: Edit[], seen: Set<nu
     const catalog = CATALOG.test(folded);
     if (!catalog && reader === undefined) continue;
     if (role === 'write') return `${name} cannot be changed.`;
-    let i = tokenAt(start);
-    const first = i;
+    if (t[first + 1]! > start) first = 0;
+    while (t[first + 1]! < start) first += 3;
+    let i = first;
     while (t[i + 2]! < end) i += 3;
     // The name itself, behind `main.`.
     seen.add(t[i + 1]!);
@@ -167,6 +164,7 @@ function shadow(t: Int32Array, statement: Statement, edits: Edit[], seen: Set<nu
     const takes = READERS[reader!];
     if (takes === undefined) return `${name} is not available over the wire.`;
     if (!takes) {
+      if (close > open + 3) return `${name} takes no argument here.`;
       if (folded === 'pragma_table_list') whole('pragma_table_list', visible('name'));
       continue;
     }

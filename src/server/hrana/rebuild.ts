@@ -4,7 +4,8 @@ import { DosqlError } from '../../errors/index.ts';
 import { withoutForeignKeys } from '../../migration/rebuild.ts';
 import { needsRebuild, runStatement } from '../../migration/script.ts';
 import { findViolations, newViolations } from '../../migration/violations.ts';
-import { foldName } from '../../sql/identifier.ts';
+import { foldName, unquoteIdentifier } from '../../sql/identifier.ts';
+import { tokenize } from '../../sql/tokenizer.ts';
 import type { Budget } from '../budget.ts';
 import type { Session } from '../session.ts';
 import { alterColumn, isAlterColumn } from './alter.ts';
@@ -64,7 +65,8 @@ export class Rebuild {
       const { verb, tables } = plan.statement;
       if (verb === 'DROP') {
         if (tables[0]) this.#gone.add(foldName(tables[0].name));
-        this.#dropped.add(foldName(one.replace(/^.*?["'`[]?([^"'`\]\s;]+)["'`\]]?[\s;]*$/s, '$1')));
+        const t = tokenize(one);
+        this.#dropped.add(foldName(unquoteIdentifier(one.slice(t.at(-2), t.at(-1)))));
       }
       runStatement(engine, plan, this.#gone);
     }

@@ -137,6 +137,12 @@ test('migrate rebuilds a table that others refer to, and keeps their rows, trigg
   await client.execute("UPDATE items SET name = 'c' WHERE id = 1");
   expect(await count('log')).toBe(1);
   expect(await codeOf(client.execute('INSERT INTO parts (item) VALUES (9)'))).toBe('SQLITE_CONSTRAINT');
+  // A trigger that is dropped on purpose does not come back.
+  await client.execute(
+    'CREATE TRIGGER "on change" AFTER UPDATE ON items BEGIN INSERT INTO log VALUES (1); END',
+  );
+  await client.migrate(['DROP TRIGGER "on change";', 'DROP TRIGGER logged', ...rebuild]);
+  expect(await count("sqlite_master WHERE type = 'trigger'")).toBe(0);
   // Half of it is nothing of it.
   await expect(client.migrate([...rebuild, 'SELECT nothing'])).rejects.toThrow('nothing');
   expect((await client.execute("SELECT name FROM sqlite_master WHERE name = '__new_items'")).rows).toEqual(
