@@ -17,6 +17,9 @@ export function resolver(tiers: Tiers): Resolver {
     if (string || call || PAST.test(statement.sql)) return undefined;
     const folded = foldName(name);
     if (!tiers.tables.has(folded)) return viewOf(tiers, name, statement.sql);
+    const target = statement.tables.find(({ role }) => role === 'write')?.name ?? '';
+    // A rebuild of the table copies what is in the object; files keep the columns that they have.
+    if (statement.verb === 'INSERT' && foldName(target) === `__new_${folded}`) return undefined;
     const writes =
       (statement.verb === 'UPDATE' || statement.verb === 'DELETE') &&
       statement.tables.some((table) => table.role === 'write' && foldName(table.name) === folded);

@@ -73,7 +73,8 @@ export async function storeSegment(
       if (copied)
         await tiers.transaction(() => {
           manifest.run("UPDATE _dosql_tier_seg SET warm_until=? WHERE id=? AND state='active'", until, id);
-          manifest.bump();
+          // No row moved: whoever reads goes on.
+          manifest.forget();
         });
     }
     await tiers.onStep('copied');
