@@ -20,6 +20,7 @@ const modules = {
   'adapters-cdc': 'adapters/cdc.ts',
   'adapters-history': 'adapters/history.ts',
   'adapters-live': 'adapters/live.ts',
+  'adapters-tiered': 'adapters/tiered.ts',
   'adapters-virtual': 'adapters/virtual.ts',
 };
 

@@ -37,6 +37,7 @@ const BUDGETS: Budget[] = [
   { what: 'adapter, cdc', entries: (entry) => entry === './adapters/cdc', ...adapter },
   { what: 'adapter, history', entries: (entry) => entry === './adapters/history', ...adapter },
   { what: 'adapter, live', entries: (entry) => entry === './adapters/live', ...adapter },
+  { what: 'adapter, tiered', entries: (entry) => entry === './adapters/tiered', ...adapter },
   { what: 'adapter, virtual', entries: (entry) => entry === './adapters/virtual', ...adapter },
   {
     what: 'relations + virtual tables, without Parquet',
