@@ -15,6 +15,7 @@ afterAll(() => project.remove());
 const EXTERNAL: readonly [entry: RegExp, packages: RegExp][] = [
   [/^\.\/(drizzle|adapters)/, /^drizzle-orm(\/|$)/],
   [/^\.\/(virtual|fsx|lakehouse)/, /^hyparquet(-writer)?(\/|$)/],
+  [/^\.\/server$/, /^jose$/],
 ];
 
 /** The names of the exports, as Node loads the entry out of an installed package. */
@@ -51,9 +52,9 @@ describe('the packed package', () => {
     }
   });
 
-  test('needs nothing at run time but drizzle-orm, and that only for Drizzle', () => {
+  test('needs nothing at run time but drizzle-orm, and that only for Drizzle, and what Parquet and tokens take', () => {
     expect(
-      Object.keys(packed.dependencies ?? {}).filter((name) => !/^hyparquet(-writer)?$/.test(name)),
+      Object.keys(packed.dependencies ?? {}).filter((name) => !/^(hyparquet(-writer)?|jose)$/.test(name)),
     ).toEqual([]);
     expect(Object.keys(packed.peerDependencies)).toEqual(['drizzle-orm']);
     expect(packed.peerDependenciesMeta['drizzle-orm']).toEqual({ optional: true });
