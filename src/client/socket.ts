@@ -201,10 +201,16 @@ export class Socket {
     socket.addEventListener('message', ({ data }) =>
       this.#receive(socket, JSON.parse(data as string) as Said),
     );
-    socket.addEventListener('close', () => {
+    let ended = false;
+    const end = () => {
+      if (ended) return;
+      ended = true;
       if (this.#open === socket) this.#open = undefined;
       void retry();
-    });
+    };
+    // Node tells of a failure ten seconds before it closes.
+    socket.addEventListener('error', end);
+    socket.addEventListener('close', end);
   }
 
   #receive(socket: WebSocket, said: Said): void {

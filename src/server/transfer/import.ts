@@ -13,11 +13,11 @@ import { readUnits, type Unit } from './units.ts';
 
 const FORMATS = ['sql', 'ndjson', 'csv'] as const;
 /** What one transaction takes: everybody else waits for it. */
-const BATCH_BYTES = 256_000;
+const BATCH_BYTES = 128_000;
 
 /**
  * `POST /import?id=…&format=sql|ndjson|csv&table=…&offset=…&more=1`: the body is the file from byte `offset` on (default
- * 0), up to its end or, with `more=1`, a part of it. Every quarter of a megabyte is one transaction together with its
+ * 0), up to its end or, with `more=1`, a part of it. Every eighth of a megabyte is one transaction together with its
  * place in the ledger, so that what is sent again is skipped. Answers with the {@link ImportState}, whose `offset` is
  * where to go on. `GET` answers with the state alone, `DELETE` forgets it.
  * @throws READ_ONLY, NOT_AUTHORIZED, INVALID_ARGUMENT, NOT_FOUND, TRANSACTION_CONFLICT, FOREIGN_KEY_VIOLATION, and what
@@ -56,8 +56,27 @@ export async function importDatabase(request: Request, context: TransferContext)
     throw new DosqlError('INVALID_ARGUMENT', `Import ${id} goes on at offset=${state.offset}.`);
   if (state.done) return Response.json(state);
   const final = url.searchParams.get('more') !== '1';
-  const body = (request.body ?? []) as AsyncIterable<Uint8Array>;
-  return Response.json(await new Import(context, state).load(from(body, start, state.offset), final));
+  return Response.json(
+    await new Import(context, state).load(from(bytesOf(request.body), start, state.offset), final),
+  );
+}
+
+const CHUNK_BYTES = 65_536;
+
+/** The chunks of a body, each valid until the next: one buffer is used for all, as new ones would wait for the collector. */
+async function* bytesOf(body: Request['body']): AsyncGenerator<Uint8Array> {
+  const reader = body?.getReader({ mode: 'byob' });
+  let buffer = new ArrayBuffer(CHUNK_BYTES);
+  try {
+    while (reader) {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (done) return;
+      yield value;
+      buffer = value.buffer as ArrayBuffer;
+    }
+  } finally {
+    await reader?.cancel().catch(() => {});
+  }
 }
 
 /** The bytes from offset `to` on, of a body that begins at `at`. */

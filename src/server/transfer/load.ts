@@ -32,6 +32,11 @@ export function loadStatements(engine: Engine, texts: readonly string[]): void {
 }
 
 function loadStatement(engine: Engine, unit: string): void {
+  const known = ownInsert(engine, unit);
+  if (known) {
+    engine.all(known, [], 'number');
+    return;
+  }
   const [span, more] = splitStatements(unit);
   if (!span) return;
   const text = unit.slice(span.start, span.end);
@@ -66,6 +71,24 @@ function loadStatement(engine: Engine, unit: string): void {
   for (const { name, cte } of tables) if (!cte && isInternal(engine, name)) throw internal(name);
   const [small, values] = withoutLarge(text);
   engine.all(values.length > 0 ? makePlan(small, engine.planHooks) : plan, values, 'number');
+}
+
+const HEAD = /^\s*(INSERT(?: OR REPLACE)? INTO "(?:[^"]|"")+"\((?:"(?:[^"]|"")+"[,)])+ VALUES)\(/;
+/** What its literals are made of: no names, hence no sub-selects; no comments, which could hide where a string ends. */
+const LITERALS = /(?:[(),\s\d.*+|]+|-(?!-)|\/(?!\*)|NULL|9e999|x?'[^']*')+;?\s*/iy;
+
+/**
+ * The plan of an INSERT as {@link InsertWriter} writes it: analysed by its head alone, since the tokens of a million
+ * literals take time, and ten times the memory of the text.
+ */
+function ownInsert(engine: Engine, text: string): Plan | undefined {
+  const head = text.length * 3 <= MAX_SQL_BYTES ? HEAD.exec(text)?.[1] : undefined;
+  if (head === undefined) return undefined;
+  LITERALS.lastIndex = text.indexOf(head) + head.length;
+  if (!LITERALS.test(text) || LITERALS.lastIndex < text.length) return undefined;
+  const plan = engine.plan(`${head}(NULL)`);
+  const internal = plan.statement.tables.some(({ name }) => isInternal(engine, name));
+  return plan.plain && !internal ? { ...plan, sql: text } : undefined;
 }
 
 /** The tables of SQLite cannot be changed through the engine's extensions, nor need they see it. */

@@ -5,8 +5,8 @@ import type { Cell } from './cell.ts';
 import type { TransferTable } from './schema.ts';
 
 /** What one page holds at most: it is read in one synchronous turn, and all of it is in memory. */
-const PAGE_ROWS = 500;
-const PAGE_BYTES = 256_000;
+const PAGE_ROWS = 400;
+const PAGE_BYTES = 128_000;
 /** workerd: 100 columns in a result, 32 arguments of a function. */
 const COLUMNS = 80;
 const ARGUMENTS = 30;
@@ -21,9 +21,9 @@ export interface Page {
 /** The statements that read pages of one table. */
 export interface Pager {
   readonly sizes: string;
-  readonly parts: readonly { readonly sql: string; readonly count: number }[];
+  /** Texts that end where the limit goes; several where a table has more columns than a result may. */
+  readonly parts: readonly string[];
   readonly keys: string;
-  readonly keyCount: number;
 }
 
 /** @returns the statements for the first page, and those for the pages behind a key */
@@ -34,15 +34,14 @@ export function pagerOf(table: TransferTable): { first: Pager; next: Pager } {
   const build = (where: string): Pager => {
     const tail = `FROM ${table.from}${where} ORDER BY ${order} LIMIT `;
     const sizes = sum(values.map((name) => `ifnull(octet_length(${name}),0)`));
-    const parts = chunks(values, COLUMNS).map((group) => ({
-      sql: `SELECT ${classes(group)},${group.map(exact).join(',')} ${tail}`,
-      count: group.length,
-    }));
+    const parts = chunks(values, COLUMNS).map(
+      (group) => `SELECT ${group.map(exact).join(',')},${classes(group)} ${tail}`,
+    );
     return {
-      sizes: `SELECT ${sizes} ${tail}${PAGE_ROWS + 1}`,
+      // One row back: how many fit, at least one, and how many there are.
+      sizes: `SELECT max(1,sum(t<=${PAGE_BYTES})),count(*) FROM (SELECT sum(s) OVER (ROWS UNBOUNDED PRECEDING) t FROM (SELECT ${sizes} s ${tail}${PAGE_ROWS + 1}))`,
       parts,
-      keys: `SELECT ${classes(table.key)},${table.key.map(exact).join(',')} ${tail}1 OFFSET `,
-      keyCount: table.key.length,
+      keys: `SELECT ${table.key.map(exact).join(',')},${classes(table.key)} ${tail}1 OFFSET `,
     };
   };
   const marks = table.key.map(() => '?').join(',');
@@ -83,29 +82,20 @@ export function readPage(
 ): Page {
   const pager = after ? next : first;
   const bound = (after ?? []) as SqlValue[];
-  const read = (sql: string) => engine.all(engine.plan(sql), bound, 'number');
-  const sizes = read(pager.sizes);
-  let count = 0;
-  for (let bytes = 0; count < Math.min(sizes.length, PAGE_ROWS); count++) {
-    bytes += sizes[count]![0] as number;
-    if (count > 0 && bytes > PAGE_BYTES) break;
-  }
-  const rows: Cell[][] = Array.from({ length: count }, () => []);
-  if (count === 0) return { rows, last: undefined };
-  // A text per number of rows would fill the cache of plans, which holds a limit as a value as well.
-  for (const { sql } of pager.parts) {
-    const found = engine.all(engine.plan(`${sql}?`), [...bound, count], 'number');
-    for (let i = 0; i < count; i++) append(rows[i]!, found[i]!);
-  }
-  if (count === sizes.length) return { rows, last: undefined };
-  const last: Cell[] = [];
-  append(last, engine.all(engine.plan(`${pager.keys}?`), [...bound, count - 1], 'number')[0]!);
-  return { rows, last };
+  const [fit, there] = engine.all(engine.plan(pager.sizes), bound, 'number')[0] as [number, number];
+  const count = Math.min(fit ?? 0, there, PAGE_ROWS);
+  if (count === 0) return { rows: [], last: undefined };
+  // A text per number of rows would fill the cache of plans, so the limit is a value as well.
+  const read = (sql: string, limit: number) =>
+    engine.all(engine.plan(`${sql}?`), [...bound, limit], 'number').map(cellsOf);
+  const [rows, ...wider] = pager.parts.map((sql) => read(sql, count)) as [Cell[][], ...Cell[][][]];
+  for (const more of wider) for (let i = 0; i < count; i++) rows[i]!.push(...more[i]!);
+  return { rows, last: count === there ? undefined : read(pager.keys, count - 1)[0] };
 }
 
-/** Adds the values of a raw row, whose first one tells the classes of the others. */
-function append(cells: Cell[], row: readonly unknown[]): void {
-  const kinds = row[0] as string;
-  for (let i = 1; i < row.length; i++)
-    cells.push(kinds[i - 1] === 'i' ? BigInt(row[i] as string) : (row[i] as Cell));
+/** The raw row itself, whose last value tells the classes of the others. */
+function cellsOf(row: unknown[]): Cell[] {
+  const kinds = row.pop() as string;
+  for (let i = 0; i < row.length; i++) if (kinds[i] === 'i') row[i] = BigInt(row[i] as string);
+  return row as Cell[];
 }

@@ -1,0 +1,129 @@
+import { DrizzleQueryError, eq, gt, relations, sql } from 'drizzle-orm';
+import { blob, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { afterAll, beforeAll, expect, expectTypeOf, test } from 'vitest';
+import { drizzle } from '../../../drizzle/client.ts';
+import { connect } from '../../../src/client/index.ts';
+import { Workerd } from '../../crash/workerd.ts';
+import { tokenFor } from '../../package/cli/process.ts';
+
+const users = sqliteTable('users', {
+  id: integer().primaryKey(),
+  name: text().notNull().unique(),
+  born: integer({ mode: 'timestamp' }),
+  tags: text({ mode: 'json' }).$type<string[]>(),
+  photo: blob({ mode: 'buffer' }),
+});
+const posts = sqliteTable('posts', {
+  id: integer().primaryKey(),
+  author: integer().references(() => users.id),
+  title: text(),
+});
+const schema = {
+  users,
+  posts,
+  usersRelations: relations(users, ({ many }) => ({ posts: many(posts) })),
+  postsRelations: relations(posts, ({ one }) => ({
+    user: one(users, { fields: [posts.author], references: [users.id] }),
+  })),
+};
+
+let workerd: Workerd;
+const open = async () =>
+  drizzle(connect(`${workerd.url}/databases/drizzle`, { token: await tokenFor('drizzle') }), { schema });
+let db: Awaited<ReturnType<typeof open>>;
+
+beforeAll(async () => {
+  workerd = await Workerd.create('test/package/cli/worker.ts');
+  await workerd.start();
+  db = await open();
+  await db.$client.batch([
+    'CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, born INTEGER, tags TEXT, photo BLOB)',
+    'CREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER REFERENCES users(id), title TEXT)',
+  ]);
+});
+afterAll(() => workerd.dispose());
+
+const ada = { id: 1, name: 'Ada', born: new Date(1e12), tags: ['a', 'b'], photo: Buffer.from([0, 255]) };
+
+test('the same typed queries run from outside', async () => {
+  expect(
+    await db
+      .insert(users)
+      .values([ada, { name: 'Bob' }])
+      .returning(),
+  ).toEqual([ada, { id: 2, name: 'Bob', born: null, tags: null, photo: null }]);
+  const result = await db.insert(posts).values([
+    { author: 1, title: 'x' },
+    { author: 1, title: 'y' },
+  ]);
+  expect(result).toMatchObject({ changes: 2, rowsAffected: 2, lastInsertRowid: 2, rows: [] });
+  const found = await db
+    .select()
+    .from(users)
+    .innerJoin(posts, eq(posts.author, users.id))
+    .where(gt(posts.id, 1));
+  expect(found).toEqual([{ users: ada, posts: { id: 2, author: 1, title: 'y' } }]);
+  expectTypeOf(found[0]!.users.tags).toEqualTypeOf<string[] | null>();
+  expect(await db.select().from(users).where(eq(users.id, 99)).get()).toBeUndefined();
+  expect(await db.query.users.findFirst({ columns: { name: true }, with: { posts: true } })).toEqual({
+    name: 'Ada',
+    posts: [
+      { id: 1, author: 1, title: 'x' },
+      { id: 2, author: 1, title: 'y' },
+    ],
+  });
+  expect(
+    await db.update(users).set({ name: 'Ann' }).where(eq(users.id, 2)).returning({ name: users.name }),
+  ).toEqual([{ name: 'Ann' }]);
+  expect(await db.$count(users)).toBe(2);
+  const named = db
+    .select({ id: users.id })
+    .from(users)
+    .where(eq(users.name, sql.placeholder('name')))
+    .prepare();
+  expect(await named.execute({ name: 'Ann' })).toEqual([{ id: 2 }]);
+  expect(await db.all(sql`SELECT id, name FROM users WHERE id = ${2}`)).toEqual([{ id: 2, name: 'Ann' }]);
+  expect(await db.get(sql`SELECT name FROM users WHERE id = ${1}`)).toEqual({ name: 'Ada' });
+  expect(await db.values(sql`SELECT id, id FROM users`)).toEqual([
+    [1, 1],
+    [2, 2],
+  ]);
+});
+
+test('a batch is one transaction, and answers with the result of each query', async () => {
+  const [inserted, all, one, count] = await db.batch([
+    db.insert(users).values({ id: 7, name: 'Eve' }).returning({ id: users.id }),
+    db.select({ id: users.id }).from(users).orderBy(users.id),
+    db.query.users.findFirst({ columns: { id: true }, where: eq(users.id, 7) }),
+    db.run(sql`DELETE FROM posts`) as never,
+  ]);
+  expect({ inserted, all, one }).toEqual({
+    inserted: [{ id: 7 }],
+    all: [{ id: 1 }, { id: 2 }, { id: 7 }],
+    one: { id: 7 },
+  });
+  expect(count).toMatchObject({ changes: 2 });
+  const failing = db.batch([
+    db.insert(users).values({ id: 8, name: 'X' }),
+    db.insert(users).values({ id: 9, name: 'Ada' }),
+  ]);
+  await expect(failing).rejects.toMatchObject({ code: 'UNIQUE_VIOLATION' });
+  expect(await db.$count(users)).toBe(3);
+});
+
+test('errors keep their cause, and a transaction says what to use instead', async () => {
+  const error = await db
+    .insert(users)
+    .values({ name: 'Ada' })
+    .then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  expect(error).toBeInstanceOf(DrizzleQueryError);
+  expect((error as DrizzleQueryError).cause).toMatchObject({ code: 'UNIQUE_VIOLATION', columns: ['name'] });
+  const transaction = (db as unknown as { transaction(fn: () => void): Promise<void> }).transaction(() => {});
+  await expect(transaction).rejects.toMatchObject({
+    code: 'UNSUPPORTED_STATEMENT',
+    message: expect.stringContaining('batch'),
+  });
+});
