@@ -37,8 +37,8 @@ export function timestampText(ticks: bigint, perSecond: bigint): string {
   if (ticks > -SAFE && ticks < SAFE) {
     // Numbers are several times as fast as BigInts, and exact here.
     const [all, day] = [Number(ticks), Number(perDay)];
-    const days = Math.floor(all / day);
-    return `${dateText(days)} ${clock(all - days * day, Number(perSecond))}`;
+    const rest = ((all % day) + day) % day;
+    return `${dateText((all - rest) / day)} ${clock(rest, Number(perSecond))}`;
   }
   let rest = ticks % perDay;
   if (rest < 0n) rest += perDay;
@@ -54,8 +54,9 @@ const two = (value: number): string => (value < 10 ? `0${value}` : `${value}`);
 
 /** The ticks of one day are exact numbers, nanoseconds included. */
 function clock(ticks: number, perSecond: number): string {
-  const seconds = Math.floor(ticks / perSecond);
-  const digits = `${ticks - seconds * perSecond}`.padStart(`${perSecond}`.length - 1, '0');
+  const part = ticks % perSecond;
+  const seconds = (ticks - part) / perSecond;
+  const digits = `${part}`.padStart(`${perSecond}`.length - 1, '0');
   // Whole groups of three zeros behind the first group say nothing.
   const fraction = digits.replace(/(?<=^\d{3,})(?:000)+$/, '');
   return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}.${fraction}`;

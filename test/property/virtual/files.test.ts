@@ -36,7 +36,7 @@ function tableOf(files: readonly ExternalFile[], options: ReadOptions = {}): Fil
   );
 }
 
-const text = (content: string) => new TextEncoder().encode(content);
+const text = (content: string) => new TextEncoder().encode(content) as Uint8Array<ArrayBuffer>;
 const names = ['id', 'label', 'real', 'mixed'];
 const rows: Cell[][] = Array.from({ length: 60 }, (_, i) => [
   i - 5,

@@ -143,6 +143,29 @@ describe('files that DuckDB wrote', () => {
     expect((await readParquet(bytes, { epochMs: true })).rows).toEqual([[-1]]);
   });
 
+  test('times next to midnight, far away and long ago', async () => {
+    const ticks = [
+      -1n,
+      0n,
+      86_399_999_999n,
+      86_400_000_000n,
+      9_007_199_254_740_991n,
+      -62_135_596_800_000_001n,
+    ];
+    for (let day = 99_990n; day < 100_010n; day++)
+      ticks.push(day * 86_400_000_000n - 1n, -day * 86_400_000_000n);
+    const sql = `SELECT make_timestamp(t) AS t FROM (VALUES ${ticks.map((t) => `(${t}::BIGINT)`)}) v(t)`;
+    const { rows } = await readParquet(await duck.written(sql));
+    const expected = await duck.all(`SELECT strftime(t, '%Y-%m-%d %H:%M:%S.%f') FROM (${sql})`);
+    const padded = (text: unknown) =>
+      String(text)
+        .replace(/^\+0(\d{5})/, '$1')
+        .replace(/\.(\d{3})$/, '.$1000');
+    expect(rows.slice(0, 5).map(([t]) => padded(t))).toEqual(expected.slice(0, 5).map(String));
+    expect(rows.slice(6).map(([t]) => padded(t))).toEqual(expected.slice(6).map(String));
+    expect(rows[5]).toEqual(['0000-12-31 23:59:59.999999']);
+  });
+
   test('dictionaries, many pages and row groups, NULLs everywhere', async () => {
     const sql = `SELECT i AS id, CASE WHEN i % 7 = 0 THEN NULL ELSE 'k' || i % 13 END AS k,
       CASE WHEN i % 3 = 0 THEN NULL ELSE i / 8.0 END AS x, [i, i + 1] AS l FROM range(30000) t(i) ORDER BY i`;

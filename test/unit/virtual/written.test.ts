@@ -183,9 +183,9 @@ describe('pruning', () => {
     const source = sourceOf(bytes);
     const file = await openParquet(source, { footer });
     expect(source.reads).toEqual([]);
-    for await (const _ of file.scan({ columns: [0, 1], predicates: [], limit: 10 }))
-      expect(_).toHaveLength(10);
-    expect(source.reads).toHaveLength(1);
+    let rows = 0;
+    for await (const batch of file.scan({ columns: [0, 1], predicates: [] })) rows += batch.length;
+    expect([rows, source.reads.length]).toEqual([ROWS, 4]);
   });
 
   test('no column at all still gives every row', async () => {
