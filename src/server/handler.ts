@@ -97,7 +97,8 @@ export function createHandler(source: DatabaseSource, options: HandlerOptions): 
 
   const route = async (request: Request): Promise<Response> => {
     const { pathname } = new URL(request.url);
-    const [, path] = (pathname.startsWith(prefix) && ROUTE.exec(pathname.slice(prefix.length))) || [];
+    const found = pathname.startsWith(prefix) ? ROUTE.exec(pathname.slice(prefix.length)) : null;
+    const path = prefix && found?.index ? undefined : found?.[1];
     if (!path) throw new DosqlError('NOT_FOUND', 'There is no such route.');
     const methods = METHODS[path] ?? ['POST'];
     if (!methods.includes(request.method))

@@ -44,6 +44,7 @@ export async function streamRows(session: Session, said: Record<string, unknown>
           if (value) controller.enqueue(encoder.encode(value));
           if (!done) return;
         } catch (error) {
+          await lines.return(undefined);
           controller.enqueue(encoder.encode(`${JSON.stringify({ error: wireError(error) })}\n`));
         }
         clearTimeout(timer as Parameters<typeof clearTimeout>[0]);

@@ -90,6 +90,33 @@ test('an endless statement is ended by the budget of rows', () =>
     expect(JSON.parse(lines.at(-1)!)).toMatchObject({ error: { code: 'LIMIT_EXCEEDED' } });
   }));
 
+test('a stream of rows ends in time, whatever its reader does', () =>
+  served(async ({ handler, db }) => {
+    await db.run('CREATE TABLE items (id INTEGER PRIMARY KEY)');
+    await db.run(`INSERT INTO items ${NUMBERS(2_000)}`);
+    const last = async (after: number) => {
+      const response = await handler.fetch(
+        new Request('https://object.example/query', {
+          method: 'POST',
+          headers: { accept: 'application/x-ndjson' },
+          body: JSON.stringify({ sql: 'SELECT id FROM items' }),
+        }),
+      );
+      const now = Date.now();
+      const clock = vi.spyOn(Date, 'now').mockImplementation(() => now + after);
+      const lines = new TextDecoder()
+        .decode(await response.arrayBuffer())
+        .trim()
+        .split('\n');
+      clock.mockRestore();
+      return JSON.parse(lines.at(-1)!);
+    };
+    expect(await last(29_000)).toMatchObject({ end: true });
+    expect(await last(31_000)).toMatchObject({ error: { code: 'LIMIT_EXCEEDED' } });
+    // Its cursor is closed.
+    await db.run('DROP TABLE items');
+  }));
+
 test('a statement that is not on the list does not run; how it is written does not matter', () =>
   served(
     async ({ query, post }) => {

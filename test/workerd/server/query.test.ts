@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { served } from './served.ts';
+import { type Served, served } from './served.ts';
 
 const ITEMS = 'CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT UNIQUE, price REAL, data BLOB)';
 
@@ -136,3 +136,24 @@ test('an error has a code and a status, and no stack, statement or value', () =>
     expect(await query('SELECT 1; SELECT 2')).toMatchObject({ body: { code: 'MULTIPLE_STATEMENTS' } });
     expect(await query('  -- nothing')).toMatchObject({ body: { code: 'EMPTY_STATEMENT' } });
   }));
+
+test('routes are found behind any prefix, or behind the one that is given', async () => {
+  const status = async (client: Served, path: string) =>
+    (await client.post(path, { sql: 'SELECT 1' })).status;
+  await served(async (client) => {
+    for (const path of ['/query', '/databases/a/query', '/query/', '/query/query'])
+      expect([path, await status(client, path)]).toEqual([path, 200]);
+    for (const path of ['/', '/queries', '/a-query', '/query/other'])
+      expect([path, await status(client, path)]).toEqual([path, 404]);
+    const { handler } = client;
+    expect((await handler.fetch(new Request('https://object.example/query'))).status).toBe(405);
+  });
+  await served(
+    async (client) => {
+      expect(await status(client, '/databases/a/query')).toBe(200);
+      for (const path of ['/query', '/databases/ab/query', '/databases/a/b/query'])
+        expect([path, await status(client, path)]).toEqual([path, 404]);
+    },
+    { prefix: '/databases/a' },
+  );
+});
