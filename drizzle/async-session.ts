@@ -2,7 +2,6 @@ import { DrizzleQueryError, entityKind, type TablesRelationalConfig } from 'driz
 import type { WithCacheConfig } from 'drizzle-orm/cache/core/types';
 import { SQLiteTransaction } from 'drizzle-orm/sqlite-core';
 import { isMoved, loadForeign, type Ready, withForeign } from '../src/engine/foreign.ts';
-import type { Plan } from '../src/engine/plan.ts';
 import { enter, type Scope } from '../src/engine/scope.ts';
 import { runTransaction } from '../src/engine/transaction.ts';
 import { attach, entryPoints } from './attach.ts';
@@ -36,14 +35,16 @@ export class AsyncQuery extends Query {
   /** One `async` function per call: every further one would cost as much as mapping a row. */
   async #go(work: Work, placeholders: Placeholders): Promise<unknown> {
     const { session } = this;
-    const handle = session.handle;
     try {
-      if (handle === undefined || handle.scope.blocked || session.cache !== undefined) {
+      const scope = session.handle?.scope;
+      if (
+        scope === undefined ||
+        scope.blocked ||
+        session.cache !== undefined ||
+        (scope.engine.loads && planOf(scope.engine, this.#form(work === this.getNow)).foreign)
+      ) {
         return await this.#wait(work, placeholders);
       }
-      const { scope } = handle;
-      if (scope.engine.loads && this.#plan(scope, work).foreign)
-        return await this.#turn(scope, work, placeholders);
       scope.check();
       return work.call(this, placeholders);
     } catch (error) {
@@ -54,54 +55,50 @@ export class AsyncQuery extends Query {
   async #wait(work: Work, placeholders: Placeholders): Promise<unknown> {
     const { scope } = await this.session.open();
     const { cache } = this.session;
-    if (!cache || !this.metadata) return this.#turn(scope, work, placeholders);
-    const { sql } = this.form;
-    const key = this.bind(placeholders).map(keyPart);
     const first = work === this.getNow;
-    if (!first && work !== this.allNow) {
-      return this.queryWithCache(sql, key, async () => this.#turn(scope, work, placeholders));
-    }
+    const form = this.#form(first);
+    const run = () => this.#turn(scope, form, placeholders, () => work.call(this, placeholders));
+    if (!cache || !this.metadata) return run();
+    const key = this.bind(placeholders).map(keyPart);
+    if (!first && work !== this.allNow) return this.queryWithCache(form.sql, key, run);
     // Rows are cached as they come: a cache that keeps JSON would lose what decoding makes of them.
-    const form = (first && this.form.first) || this.form;
-    const rows = (await this.queryWithCache(form.sql, key, async () =>
-      this.#turn(scope, first ? firstRows : this.valuesNow, placeholders),
-    )) as unknown[][];
+    const rows = await this.queryWithCache(form.sql, key, () =>
+      this.#turn(scope, form, placeholders, () => this.fetch(form, placeholders)),
+    );
     const all = this.mapAll(rows.map((row) => row.slice()));
     return first ? all[0] : all;
   }
 
-  /** Runs when the scope's turn comes, with the rows it needs from outside. */
-  #turn(scope: Scope, work: Work, placeholders: Placeholders): Promise<unknown> {
-    const plan = this.#plan(scope, work);
-    if (!plan.foreign) return enter(scope, () => work.call(this, placeholders));
-    return withForeign(scope, plan, this.bind(placeholders), this.session.settings, (ready) =>
-      work.call(this.with(ready, plan), placeholders),
-    );
-  }
-
-  #plan({ engine }: Scope, work?: Work): Plan {
+  /** The form for all rows, or for the first. */
+  #form(first: boolean): Form {
     const { form } = this;
-    return planOf(engine, ((work === this.getNow || work === firstRows) && form.first) || form);
+    return (first && form.first) || form;
   }
 
-  /** The same query with its rows from outside. */
-  with(ready: Ready, { sql }: Plan): AsyncQuery {
-    const { session, form, params, method, metadata } = this;
-    return new AsyncQuery(
-      session,
-      { ...form, sql, first: undefined, mapper: this.mapper(), ready },
-      params,
-      method,
-      metadata,
+  /** Runs when the scope's turn comes, with the rows it needs from outside. */
+  async #turn<T>(scope: Scope, form: Form, placeholders: Placeholders, run: () => T): Promise<T> {
+    const plan = planOf(scope.engine, form);
+    if (!plan.foreign) return enter(scope, run);
+    return withForeign(scope, plan, this.bind(placeholders), this.session.settings, (ready) =>
+      this.with(ready, run),
     );
+  }
+
+  /** Runs with rows from outside. */
+  with<T>(ready: Ready | undefined, run: () => T): T {
+    this.ready = ready;
+    try {
+      return run();
+    } finally {
+      this.ready = undefined;
+    }
   }
 
   /** What a batch needs loaded before it starts. */
-  async load(scope: Scope): Promise<AsyncQuery> {
-    const plan = this.#plan(scope, this.method === 'get' ? this.getNow : undefined);
-    if (!plan.foreign) return this;
+  async load(scope: Scope): Promise<Ready | undefined> {
     try {
-      return this.with(await loadForeign(plan, this.bind(undefined), this.session.settings), plan);
+      const plan = planOf(scope.engine, this.#form(this.method === 'get'));
+      return plan.foreign ? await loadForeign(plan, this.bind(undefined), this.session.settings) : undefined;
     } catch (error) {
       throw this.failed(error);
     }
@@ -116,10 +113,6 @@ export class AsyncQuery extends Query {
       return new DrizzleQueryError(this.form.sql, [], error as Error);
     }
   }
-}
-
-function firstRows(this: AsyncQuery, placeholders?: Placeholders): unknown[][] {
-  return this.fetch(this.form.first ?? this.form, placeholders);
 }
 
 /** JSON, of which cache keys are made, has no bigint and sees no bytes in an ArrayBuffer. */
@@ -183,13 +176,10 @@ export class AsyncSession extends Session {
 
   async #together(scope: Scope, prepared: readonly AsyncQuery[]): Promise<unknown[]> {
     const { engine } = scope;
-    let loaded = prepared;
-    if (engine.loads) {
-      const queries: AsyncQuery[] = [];
-      for (const query of prepared) queries.push(await query.load(scope));
-      loaded = queries;
-    }
-    const work = () => engine.transactionSync(() => loaded.map(runNow));
+    const ready: (Ready | undefined)[] = [];
+    if (engine.loads) for (const query of prepared) ready.push(await query.load(scope));
+    const one = (query: AsyncQuery, index: number) => query.with(ready[index], () => runNow(query));
+    const work = () => engine.transactionSync(() => prepared.map(one));
     try {
       return scope.blocked ? await enter(scope, work) : work();
     } catch (error) {

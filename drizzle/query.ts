@@ -33,8 +33,6 @@ export interface Form {
   mapper?: Mapper | undefined;
   /** An insert of more rows than one statement can bind. */
   readonly bulk?: Bulk | undefined;
-  /** What runs in its place, with rows from outside the object. */
-  readonly ready?: Ready | undefined;
 }
 
 /** A parameter that is given at execution. */
@@ -48,6 +46,8 @@ type Loose = PreparedQueryConfig & { type: 'sync' | 'async' };
 /** A query that is ready to run: the synchronous half, which both kinds of driver share. */
 export abstract class Query extends SQLitePreparedQuery<Loose> {
   static override readonly [entityKind]: string = 'DosqlPreparedQuery';
+  /** What runs in its place in this turn, with rows from outside the object. */
+  declare ready?: Ready | undefined;
   declare joinsNotNullableMap?: Record<string, boolean>;
   declare queryWithCache: <T>(sql: string, params: unknown[], work: () => Promise<T>) => Promise<T>;
   readonly #slots: Slots;
@@ -116,7 +116,7 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
       const { rows, change } = form.bulk.run(this, placeholders);
       return runResult(engine, objects(plan, engine.names, rows), change, plain);
     }
-    if (!write || returning || session.settings.onQuery || form.ready) {
+    if (!write || returning || session.settings.onQuery || this.ready) {
       const rows = this.fetch(form, placeholders);
       return runResult(engine, objects(plan, engine.names, rows), write ? undefined : NOTHING, plain);
     }
@@ -136,7 +136,7 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
     const plan = planOf(engine, form);
     logger?.logQuery(form.sql, values);
     const mode = this.mapper()?.exact ? 'bigint' : settings.integers;
-    const { ready } = form;
+    const { ready } = this;
     const run = () => (ready ? engine.all(ready.plan, ready.values, mode) : engine.all(plan, values, mode));
     return settings.onQuery ? observed(engine, settings, plan, values, run) : run();
   }
