@@ -1,5 +1,5 @@
 import type { SchemaElement } from 'hyparquet';
-import type { ParquetWriter as Writer } from 'hyparquet-writer';
+import type { ColumnSource, ParquetWriter as Writer } from 'hyparquet-writer';
 import type { Cell } from '../relation/provider.ts';
 import { type Kind, tag } from './kinds.ts';
 import type { StoredRow } from './rows.ts';
@@ -73,8 +73,11 @@ export class SegmentWriter {
 
   write(rows: readonly StoredRow[]): void {
     const { table, kinds } = this;
-    const data = table.columns.map(({ name }, i) => ({
+    const data: ColumnSource[] = table.columns.map(({ name }, i) => ({
       name,
+      // A dictionary takes 0 and -0 for one value.
+      ...(kinds[i] === 'r' &&
+        rows.some(({ cells }) => Object.is(cells[i], -0)) && { encoding: 'PLAIN' as const }),
       data: rows.map(({ cells, classes }) => {
         const cell = cells[i]!;
         this.#zones[i]!.add(cell);
