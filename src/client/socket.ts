@@ -73,8 +73,11 @@ const MAX_DELAY_MS = 15_000;
 /** All subscriptions of a client, over one WebSocket that is opened again whenever it breaks. */
 export class Socket {
   readonly #kept = new Map<string, Kept>();
-  #open: WebSocket | undefined;
-  #connecting = false;
+  #socket: WebSocket | undefined;
+  /** Open, being opened, or waiting to be. */
+  #active = false;
+  /** Counts connections: what one of them says late does not concern the next. */
+  #turn = 0;
   #delay = FIRST_DELAY_MS;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ids = 0;
@@ -135,9 +138,11 @@ export class Socket {
 
   close(): void {
     this.#kept.clear();
+    this.#turn++;
+    this.#active = false;
     clearTimeout(this.#timer as Parameters<typeof clearTimeout>[0]);
-    this.#open?.close();
-    this.#open = undefined;
+    this.#socket?.close();
+    this.#socket = undefined;
   }
 
   #add(begin: Kept['begin'], handle: Kept['handle'], onError: Kept['onError']): Kept & Subscription {
@@ -149,81 +154,78 @@ export class Socket {
     };
     const kept = { position: undefined, begin, handle, onError, work: Promise.resolve(), close };
     this.#kept.set(id, kept);
-    if (this.#open) queueMicrotask(() => this.#send(id, begin()));
-    else void this.#connect();
+    // Behind the caller's own lines, which may still set the position.
+    queueMicrotask(() => this.#send(id, begin()));
+    if (!this.#active) void this.#connect();
     return kept;
   }
 
   #send(id: string, message: object): void {
-    if (this.#open?.readyState === 1) this.#open.send(JSON.stringify({ id, ...message }));
+    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify({ id, ...message }));
   }
 
   async #connect(): Promise<void> {
-    if (this.#connecting) return;
-    this.#connecting = true;
+    this.#active = true;
+    const turn = ++this.#turn;
+    const current = () => turn === this.#turn;
+    let socket: WebSocket;
+    try {
+      const token = await this.options.token();
+      if (!current()) return;
+      // A web page can give a token to a WebSocket in no other way.
+      const protocols = ['dosql', ...(token ? [`bearer.${token}`] : [])];
+      socket = new this.options.WebSocket(this.options.url, protocols);
+    } catch (cause) {
+      if (current())
+        this.#fail(new DosqlError('CONNECTION_FAILED', 'No WebSocket could be opened.', { cause }));
+      return;
+    }
+    this.#socket = socket;
     let opened = false;
-    const retry = async () => {
-      this.#connecting = false;
-      if (this.#kept.size === 0) return;
+    socket.addEventListener('open', () => {
+      opened = true;
+      this.#delay = FIRST_DELAY_MS;
+      for (const [id, kept] of this.#kept) {
+        // What is being handled moves the position from which to go on.
+        void kept.work.then(() => {
+          if (current() && this.#kept.get(id) === kept) this.#send(id, kept.begin());
+        });
+      }
+    });
+    socket.addEventListener('message', ({ data }) =>
+      this.#receive(JSON.parse(data as string) as Said, current),
+    );
+    const end = async () => {
+      if (!current()) return;
+      const again = ++this.#turn;
+      this.#socket = undefined;
       if (!opened) {
         const error = await this.options.probe().then(
           () => undefined,
-          (error) => error as DosqlError,
+          (error: DosqlError) => error,
         );
+        if (again !== this.#turn) return;
         if (error && FATAL.test(error.code)) return this.#fail(error);
       }
       this.#timer = setTimeout(() => void this.#connect(), this.#delay * (0.5 + Math.random() / 2));
       this.#delay = Math.min(2 * this.#delay, MAX_DELAY_MS);
-    };
-    let socket: WebSocket;
-    try {
-      const token = await this.options.token();
-      // A web page can give a token to a WebSocket in no other way.
-      socket = new this.options.WebSocket(this.options.url, ['dosql', ...(token ? [`bearer.${token}`] : [])]);
-    } catch (error) {
-      this.#connecting = false;
-      return this.#fail(
-        new DosqlError('CONNECTION_FAILED', 'No WebSocket could be opened.', { cause: error }),
-      );
-    }
-    socket.addEventListener('open', () => {
-      opened = true;
-      this.#delay = FIRST_DELAY_MS;
-      this.#open = socket;
-      for (const [id, kept] of this.#kept) {
-        // What is being handled moves the position from which to go on.
-        void kept.work.then(() => {
-          if (this.#open === socket && this.#kept.has(id)) this.#send(id, kept.begin());
-        });
-      }
-      if (this.#kept.size === 0) this.close();
-    });
-    socket.addEventListener('message', ({ data }) =>
-      this.#receive(socket, JSON.parse(data as string) as Said),
-    );
-    let ended = false;
-    const end = () => {
-      if (ended) return;
-      ended = true;
-      if (this.#open === socket) this.#open = undefined;
-      void retry();
     };
     // Node tells of a failure ten seconds before it closes.
     socket.addEventListener('error', end);
     socket.addEventListener('close', end);
   }
 
-  #receive(socket: WebSocket, said: Said): void {
+  #receive(said: Said, current: () => boolean): void {
     const { id, error } = said;
     const kept = this.#kept.get(id);
     if (!kept) return;
     kept.work = kept.work.then(async () => {
       // Of a connection that has broken since: it comes again.
-      if (this.#open !== socket || this.#kept.get(id) !== kept) return;
+      if (!current() || this.#kept.get(id) !== kept) return;
       try {
         if (error) throw new DosqlError(error.code, error.message);
         const done = await kept.handle(said);
-        if (done !== undefined && this.#open === socket) this.#send(id, { ack: done });
+        if (done !== undefined && current()) this.#send(id, { ack: done });
       } catch (cause) {
         this.#kept.delete(id);
         this.#send(id, { unsubscribe: true });
