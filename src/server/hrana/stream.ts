@@ -17,6 +17,7 @@ export class Stream {
   failed: DosqlError | undefined;
   readonly stored = new Map<number, string>();
   used = 0;
+  bytes = 0;
 
   constructor(readonly owner: string) {}
 
@@ -27,19 +28,16 @@ export class Stream {
 }
 
 const IDLE_MS = 10_000;
-/** A client that never closes its streams must not fill the memory. */
+/** Clients that never close their streams must not fill the memory, which is 128 MB. */
 const MOST = 1_000;
+const MOST_BYTES = 16_777_216;
 /** A stream that keeps nothing is any stream. */
 const BLANK = 'new';
 
 /** The streams of one handler, by their batons. */
 export class Streams {
   readonly #open = new Map<string, Stream>();
-
-  /** How many are kept. */
-  get size(): number {
-    return this.#open.size;
-  }
+  #bytes = 0;
 
   /** The stream of a baton, which is good once. @throws STREAM_EXPIRED */
   take(baton: unknown, grant: Grant): Stream {
@@ -53,7 +51,7 @@ export class Streams {
         'STREAM_EXPIRED',
         'The stream was idle for 10 s, or the object was restarted; its transaction was rolled back. Begin again.',
       );
-    this.#open.delete(String(baton));
+    this.#drop(String(baton), stream);
     return stream;
   }
 
@@ -64,16 +62,23 @@ export class Streams {
       .map((byte) => byte.toString(16).padStart(2, '0'))
       .join('');
     stream.used = Date.now();
+    stream.bytes = JSON.stringify([stream.log, [...stream.stored]]).length;
+    this.#bytes += stream.bytes;
     this.#open.set(baton, stream);
     return baton;
   }
 
-  /** Maps keep the order of insertion, and that is the order of age. */
+  /** Forgets the oldest; maps keep the order of insertion, and that is the order of age. */
   #expire(): void {
     const now = Date.now();
-    for (const [baton, { used }] of this.#open) {
-      if (now - used <= IDLE_MS && this.#open.size < MOST) return;
-      this.#open.delete(baton);
+    for (const [baton, stream] of this.#open) {
+      if (now - stream.used <= IDLE_MS && this.#open.size < MOST && this.#bytes <= MOST_BYTES) return;
+      this.#drop(baton, stream);
     }
+  }
+
+  #drop(baton: string, { bytes }: Stream): void {
+    this.#bytes -= bytes;
+    this.#open.delete(baton);
   }
 }

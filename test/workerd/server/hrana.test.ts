@@ -283,6 +283,21 @@ test('a baton is good once, for its owner, and for ten seconds', () =>
     { schema: ITEMS },
   ));
 
+test('streams that nobody goes on with do not fill the memory: the oldest is forgotten', () =>
+  served(
+    async (client) => {
+      const large = { type: 'text', value: 'x'.repeat(900_000) };
+      const begin = () => pipeline(client, [execute('BEGIN'), execute('SELECT length(?)', [large])]);
+      const batons: (string | null)[] = [];
+      for (let i = 0; i < 20; i++) batons.push((await begin()).baton);
+      const status = async (baton: string | null | undefined) =>
+        (await client.post('/v2/pipeline', { baton, requests: [execute('COMMIT'), close] })).status;
+      expect([await status(batons.at(-1)), await status(batons[0])]).toEqual([200, 410]);
+    },
+    {},
+    { schema: ITEMS },
+  ));
+
 test('a transaction that was open when the object was evicted is gone, and says so', async () => {
   const stub = freshStub();
   const ask = (baton: string | null, requests: object[]) =>
