@@ -37,9 +37,9 @@ export async function loadForeign(
   if (values.length !== statement.parameterCount)
     throw statementError('Wrong number of parameter bindings', plan, values);
   const rewrites: Rewrite[] = [];
-  let loaded: Loaded = { report: [] };
+  const loaded: Loaded[] = [];
   for (const rewrite of plan.rewrites) {
-    if (rewrite.load) loaded = await rewrite.load(values, options);
+    if (rewrite.load) loaded.push(await rewrite.load(values, options));
     else if ('sql' in rewrite || rewrite.bind)
       throw new DosqlError(
         'UNSUPPORTED_STATEMENT',
@@ -48,17 +48,24 @@ export async function loadForeign(
       );
     else rewrites.push(rewrite);
   }
-  const { sql, around = (run) => run(), valid = () => true, report } = loaded;
-  if (loaded.valid || loaded.around) {
+  const { sql, values: bound = values } = loaded.find((one) => one.sql !== undefined) ?? {};
+  const valid = () => loaded.every((one) => one.valid?.() ?? true);
+  if (loaded.some((one) => one.valid || one.around)) {
     rewrites.unshift({
       around: (run) => {
+        // Before any of them moves rows itself.
         if (!valid()) throw moved(plan.sql);
-        return around(run);
+        return loaded.reduce((inner, { around }) => (around ? () => around(inner) : inner), run)();
       },
     });
   }
   const bare = sql === undefined ? without(plan, []) : makePlan(sql, []);
-  return { plan: without(bare, rewrites), values: loaded.values ?? values, report, valid };
+  return {
+    plan: without(bare, rewrites),
+    values: bound,
+    report: loaded.flatMap(({ report }) => report),
+    valid,
+  };
 }
 
 /**

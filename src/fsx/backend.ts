@@ -28,6 +28,9 @@ export interface TieredOptions {
   warmThreshold?: Duration;
   /** The tables whose rows are archived; without any nothing ever moves. */
   tables?: readonly TierPolicy[];
+  /** Most archived rows, and bytes of them as text, that one statement may bring in; default 250,000 and 16 MB, at most 32 MB. */
+  maxRows?: number;
+  maxBytes?: number;
   /** How long files that nothing needs any more are kept for a database that is restored to an earlier point. Default 30 days. */
   keepDeadFor?: Duration;
   /** Called as archiving goes on, for logs. What it throws fails the step; in `committing` it must not wait. */
@@ -73,7 +76,10 @@ export function createTieredBackend(options: TieredOptions): TieredBackend {
   const open = async (host: EngineHost) => {
     // Without a policy there is nothing to do, unless rows were archived before.
     if (!coldStore || (!policies.length && !archived(host))) return;
-    const tiers = new Tiers(host.engine, policies, coldStore, warmStore, onStep ?? (() => {}));
+    const tiers = new Tiers(host.engine, policies, coldStore, warmStore, onStep ?? (() => {}), {
+      maxRows: options.maxRows,
+      maxBytes: options.maxBytes,
+    });
     await begin(tiers, host, keepDeadMs);
   };
   return {

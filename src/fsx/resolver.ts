@@ -32,6 +32,7 @@ export function resolver(tiers: Tiers): Resolver {
         const rows = new ArchivedRows(tiers, tiered, writes);
         return {
           provider: rows,
+          ...tiers.caps,
           valid: () => rows.valid(),
           ...(writes && {
             rehydrate(matching) {

@@ -42,6 +42,8 @@ export class Tiers {
     readonly cold: ObjectStore,
     readonly warm: ObjectStore | undefined,
     readonly onStep: (step: TierStep) => void | Promise<void>,
+    /** The most that one statement may bring in. */
+    readonly caps: { readonly maxRows?: number | undefined; readonly maxBytes?: number | undefined },
   ) {
     this.manifest = new Manifest(engine);
     this.policies = new Map(policies.map((policy) => [foldName(policy.table), policy]));
