@@ -11,7 +11,7 @@ export type Token = string | (() => string | Promise<string>);
 
 export interface ConnectOptions {
   token?: Token;
-  /** Instead of the global `fetch`: that of a service binding or an object's stub, say. */
+  /** Instead of the global `fetch`: that of a service binding, say. */
   fetch?: (request: Request) => Promise<Response>;
   /** Instead of the global `WebSocket`. */
   WebSocket?: typeof WebSocket;
