@@ -3,7 +3,7 @@ import { DosqlError, isDosqlError } from '../../errors/index.ts';
 import type { Cell, Scan } from '../provider.ts';
 import { type ByteSource, FetchedBytes } from './bytes.ts';
 import { compressors } from './codecs.ts';
-import { guardPages } from './pages.ts';
+import { type ColumnPages, guardPages } from './pages.ts';
 import { dropDoubtfulBounds, pruningFilter } from './prune.ts';
 import { boundParsers, columnsOf, type ParquetColumn, parsersFor, type TypeOptions } from './types.ts';
 
@@ -109,8 +109,10 @@ export class ParquetFile {
     const wanted = columns.map((at) => this.columns[at]!);
     const names = wanted.map(({ name }) => name);
     const limit = options.maxGroupBytes ?? MAX_GROUP_BYTES;
-    const groups = groupsOf(metadata, new Set(names));
-    const file = new FetchedBytes(source, await guardPages(source.name, groups, limit));
+    const groups = await decoding(source.name, async () => groupsOf(metadata, this.tree, new Set(names)));
+    const unpack = await compressors(source.name, limit);
+    const pages = groups.flatMap(({ ranges }) => ranges);
+    const file = new FetchedBytes(source, await guardPages(source.name, pages, limit, unpack));
     const filter = pruningFilter(predicates, this.columns);
     const { parquetScan } = await import('hyparquet');
     // The library reads values with the parsers that are in this object then, and bounds with those in it now.
@@ -122,7 +124,7 @@ export class ParquetFile {
         columns: names,
         ...(filter && { pruningFilter: filter, useBloomFilters: true, usePageIndex: true }),
         parsers: switched,
-        compressors: await compressors(source.name, limit),
+        compressors: unpack,
         utf8: false,
         geoparquet: false,
       }),
@@ -168,10 +170,10 @@ export interface Group {
   readonly start: number;
   readonly end: number;
   readonly bytes: number;
-  readonly ranges: readonly { readonly start: number; readonly end: number; readonly values: number }[];
+  readonly ranges: readonly ColumnPages[];
 }
 
-function groupsOf(metadata: FileMetaData, names: ReadonlySet<string>): Group[] {
+function groupsOf(metadata: FileMetaData, tree: SchemaTree, names: ReadonlySet<string>): Group[] {
   let end = 0;
   return metadata.row_groups.map(({ columns, num_rows }) => {
     const start = end;
@@ -183,7 +185,15 @@ function groupsOf(metadata: FileMetaData, names: ReadonlySet<string>): Group[] {
       // A decoded value takes a pointer at least, however well the file packs it.
       bytes += Math.max(Number(meta.total_uncompressed_size), 8 * values);
       const first = Number(meta.dictionary_page_offset || meta.data_page_offset);
-      return [{ start: first, end: first + Number(meta.total_compressed_size), values }];
+      let [node, definition, repetition] = [tree, 0, 0];
+      for (const part of meta.path_in_schema) {
+        node = node.children.find(({ element }) => element.name === part)!;
+        if (node.element.repetition_type !== 'REQUIRED') definition++;
+        if (node.element.repetition_type === 'REPEATED') repetition++;
+      }
+      const { codec, type } = meta;
+      const end = first + Number(meta.total_compressed_size);
+      return [{ start: first, end, values, codec, type, definition, repetition }];
     });
     return { start, end, bytes, ranges };
   });
