@@ -14,9 +14,18 @@ export interface ClausePoint {
 export interface Clause {
   readonly start: number;
   readonly end: number;
-  readonly form: 'AS OF' | 'FROM' | 'BETWEEN' | 'CONTAINED IN' | 'ALL';
+  readonly form: keyof typeof FORMS;
   readonly points: readonly ClausePoint[];
 }
+
+/** What follows the first word of each form; `?` is a point. */
+const FORMS = {
+  AS: ['OF', '?'],
+  FROM: ['?', 'TO', '?'],
+  BETWEEN: ['?', 'AND', '?'],
+  CONTAINED: ['IN', '(', '?', ',', '?', ')'],
+  ALL: [],
+} as const;
 
 /** Cheap test on any text. */
 export function mayHaveClause(sql: string): boolean {
@@ -79,28 +88,14 @@ export function findClauses(sql: string): Clause[] {
     at += 6;
     const head = word(at);
     at += 3;
+    const pattern = FORMS[head as Clause['form']];
+    if (pattern === undefined) throw fail(at - 3, 'AS OF, FROM, BETWEEN, CONTAINED IN or ALL');
     const points: ClausePoint[] = [];
-    let form: Clause['form'];
-    if (head === 'AS') {
-      expect('OF');
-      form = 'AS OF';
-      points.push(point());
-    } else if (head === 'FROM' || head === 'BETWEEN') {
-      form = head;
-      points.push(point());
-      expect(head === 'FROM' ? 'TO' : 'AND');
-      points.push(point());
-    } else if (head === 'CONTAINED') {
-      form = 'CONTAINED IN';
-      expect('IN');
-      expect('(');
-      points.push(point());
-      expect(',');
-      points.push(point());
-      expect(')');
-    } else if (head === 'ALL') form = head;
-    else throw fail(at - 3, 'AS OF, FROM, BETWEEN, CONTAINED IN or ALL');
-    found.push({ start, end: t[at - 1]!, form, points });
+    for (const part of pattern) {
+      if (part === '?') points.push(point());
+      else expect(part);
+    }
+    found.push({ start, end: t[at - 1]!, form: head as Clause['form'], points });
   }
   return found;
 }

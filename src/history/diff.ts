@@ -1,12 +1,11 @@
 import type { IntegerMode } from '../engine/integers.ts';
 import { rowFactory } from '../engine/rows.ts';
 import type { Row } from '../engine/values.ts';
-import { quoteIdentifier } from '../sql/identifier.ts';
 import { requireHistory } from '../wal/instant.ts';
 import { rowsAt } from '../wal/past.ts';
-import { sameValue } from '../wal/read.ts';
+import { keyMaker, sameValue } from '../wal/read.ts';
 import type { LogStore } from '../wal/store.ts';
-import { columnList, identityOf, imageOf, type TrackedTable } from '../wal/table.ts';
+import { columnList, identityOf, imagesOf, type TrackedTable } from '../wal/table.ts';
 
 /** What became of one row between two points. */
 export interface RowDifference {
@@ -33,9 +32,9 @@ export function differences(
   const names = columns.map(({ name }) => name);
   const list = columnList(names);
   const make = rowFactory(names) as (values: unknown[]) => Row;
-  const images = columns.map((c) => `${imageOf(c)} AS ${quoteIdentifier(c.name)}`);
+  const keyOf = keyMaker(table);
   const sides = {
-    before: `SELECT ${list},_dosql_r FROM(SELECT min(lsn),op AS _dosql_o,rid AS _dosql_r,${images} FROM ${store.from} WHERE ${RANGE} AND t=${id} GROUP BY ${identityOf(table)})WHERE _dosql_o NOT IN(1,5)`,
+    before: `SELECT ${list},_dosql_r FROM(SELECT min(lsn),op AS _dosql_o,rid AS _dosql_r,${imagesOf(table)} FROM ${store.from} WHERE ${RANGE} AND t=${id} GROUP BY ${identityOf(table)})WHERE _dosql_o NOT IN(1,5)`,
     after: `SELECT ${list},_dosql_id FROM ${rowsAt(store, table, '?2', RANGE, '_dosql_id')}`,
   };
   const range = [Math.min(a, b), Math.max(a, b)];
@@ -43,8 +42,8 @@ export function differences(
   for (const side of ['before', 'after'] as const) {
     for (const values of engine.all(engine.plan(sides[side]), range, integers)) {
       const row = make(values);
-      const rowid = values[names.length] as number;
-      const own: Row = key.length ? Object.fromEntries(key.map((name) => [name, row[name]!])) : { rowid };
+      const rowid = values[names.length];
+      const own = keyOf(row, rowid);
       // A key of NULL is no key: such rows are told apart by their rowids.
       const parts = key.some((name) => row[name] === null) ? [rowid] : Object.values(own);
       const text = JSON.stringify(

@@ -10,7 +10,7 @@ import { checkProgram } from './program.ts';
 import { type Rewritten, rewritePast } from './rewrite.ts';
 
 /** Rewritten texts for handles on the past; they are the same for every point. */
-const CACHES = new WeakMap<LogStore, BoundedCache<string, Cached>>();
+export type PastTexts = BoundedCache<string, Cached>;
 
 interface Cached {
   version: number;
@@ -20,17 +20,15 @@ interface Cached {
 }
 
 /** A rewrite whose text follows the log and the schema. */
-export function pastRewrite(store: LogStore, sql: string, lsn?: number): Rewrite {
+export function pastRewrite(store: LogStore, sql: string, lsn?: number, cache?: PastTexts): Rewrite {
   const all = lsn !== undefined;
   let cached: Cached | undefined;
   const current = (): Cached => {
-    if (cached?.version === store.version) return cached;
-    const cache = cacheOf(store);
-    cached = all ? cache.get(sql) : undefined;
+    if (cached?.version !== store.version) cached = cache?.get(sql);
     if (cached?.version === store.version) return cached;
     const rewritten = rewritePast(store, sql, all);
     cached = { version: store.version, rewritten, checked: !all || rewritten.explains };
-    if (all) cache.set(sql, cached);
+    cache?.set(sql, cached);
     return cached;
   };
   return {
@@ -52,31 +50,22 @@ export function pastRewrite(store: LogStore, sql: string, lsn?: number): Rewrite
   };
 }
 
-function cacheOf(store: LogStore): BoundedCache<string, Cached> {
-  let cache = CACHES.get(store);
-  if (!cache) {
-    cache = new BoundedCache(256);
-    CACHES.set(store, cache);
-  }
-  return cache;
-}
-
 /** A read-only handle on the whole database as it was. Every method of a Database that reads works as there. */
 export class PastDatabase extends Statements {
   /** The LSN whose state is read. */
   readonly lsn: number;
 
   /** @internal Use `db.asOf(point)`. */
-  constructor(store: LogStore, lsn: number, settings: Statements['settings']) {
-    super(new RootScope(pastEngine(store, lsn)), settings);
+  constructor(store: LogStore, lsn: number, texts: PastTexts, settings: Statements['settings']) {
+    super(new RootScope(pastEngine(store, lsn, texts)), settings);
     this.lsn = lsn;
   }
 }
 
 /** The engine with plans of its own: everything else, connection and lock included, is the same. */
-function pastEngine(store: LogStore, lsn: number): Engine {
+function pastEngine(store: LogStore, lsn: number, texts: PastTexts): Engine {
   const plans = new BoundedCache<string, Plan>(64);
-  const hook = ({ sql }: Statement): Rewrite => pastRewrite(store, sql, lsn);
+  const hook = ({ sql }: Statement): Rewrite => pastRewrite(store, sql, lsn, texts);
   const plan = (sql: string): Plan => {
     let found = plans.get(sql);
     if (!found) {

@@ -64,7 +64,7 @@ export function boundsOf(
   const [a, b] = points.map((point) => pointOf(store, source, point, values)) as [Point, Point];
   const from = lsnOf(store, a);
   requireHistory(store, table, from);
-  if (form === 'AS OF') return [from];
+  if (form === 'AS') return [from];
   if (isEmpty(store, a, b, form !== 'FROM')) return [Infinity, -1];
-  return [form === 'CONTAINED IN' ? lsnOf(store, a, true) : from, lsnOf(store, b, form === 'FROM')];
+  return [form === 'CONTAINED' ? lsnOf(store, a, true) : from, lsnOf(store, b, form === 'FROM')];
 }

@@ -19,7 +19,7 @@ export function checkProgram(
     if (tables.has(foldName(name)) || name.startsWith('_dosql_')) continue;
     throw new DosqlError(
       'UNSUPPORTED_STATEMENT',
-      `${name} would be read as it is now, because its name was not recognised. Put it in double quotes.`,
+      `${name} was not recognised and would be read as it is now: put it in double quotes.`,
       { statement: sql, table: name },
     );
   }

@@ -1,7 +1,7 @@
 import { DosqlError } from '../errors/index.ts';
 import { analyze } from '../sql/analyze.ts';
 import { applyEdits, type Edit } from '../sql/edit.ts';
-import { foldName, quoteIdentifier, unquoteIdentifier } from '../sql/identifier.ts';
+import { foldName, quoteIdentifier } from '../sql/identifier.ts';
 import { numberParameters } from '../sql/parameters.ts';
 import { Token } from '../sql/token.ts';
 import { tokenize } from '../sql/tokenizer.ts';
@@ -44,7 +44,7 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
   for (const { start, end } of clauses)
     plain = plain.slice(0, start) + ' '.repeat(end - start) + plain.slice(end);
   const { tables, kind, verb } = analyze(plain);
-  if (all && kind !== 'read') throw refuse('READ_ONLY', `${verb} is refused: db.asOf(…) only reads.`, sql);
+  if (all && kind !== 'read') throw refuse('READ_ONLY', 'db.asOf(…) only reads.', sql);
   const marks: ParameterToken[] = [];
   const tokens = tokenize(sql);
   const count = numberParameters(sql, tokens, 0, tokens.length, marks);
@@ -52,7 +52,7 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
   const edits: Edit[] = [];
   const placed = new Set<Clause>();
   for (const reference of tables) {
-    const { name, cte, call, role, alias } = reference;
+    const { name, cte, call, role } = reference;
     const clause = clauses.find(
       ({ start }) => reference.end <= start && tokenize(plain.slice(reference.end, start)).length === 0,
     );
@@ -62,9 +62,9 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
     if (cte || call) throw refuse('UNSUPPORTED_STATEMENT', `${name} has no past: it is no table.`, sql, name);
     const { start } = reference;
     const { end } = clause ?? reference;
-    let text = rewriter.source(reference, clause);
-    if (!alias && !IN_LIST.test(plain.slice(0, start))) text += ` AS ${quoteIdentifier(name)}`;
-    checkUse(plain, end, reference);
+    const text = rewriter.named(reference, clause, plain);
+    if (INDEXED.test(plain.slice(end)))
+      throw refuse('UNSUPPORTED_STATEMENT', `INDEXED is not possible on the past of ${name}.`, sql, name);
     rewriter.replaced.push([text, sql.slice(start, end)]);
     edits.push({ start, end, text });
   }
@@ -82,9 +82,8 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
     tables: rewriter.tables,
     explains: verb === 'EXPLAIN',
     bounds: (values, lsn) => {
-      const bound = rewriter.bounds.flatMap((resolve) => resolve(values));
-      for (const table of rewriter.present) requireHistory(store, trackedTable(store, table), lsn);
-      return rewriter.present.size > 0 ? [...bound, lsn] : bound;
+      const bound = rewriter.bounds.flatMap((resolve) => resolve(values, lsn));
+      return rewriter.present ? [...bound, lsn] : bound;
     },
     names: (names) =>
       names.map((name) => {
@@ -103,31 +102,16 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
 /** In front of a table that IN reads, where no alias may stand. */
 const IN_LIST = /\bin\s*$/i;
 
-/** What names a table in ways that a sub-select in its place does not have. */
-function checkUse(plain: string, end: number, { name }: TableReference): void {
-  const t = tokenize(plain);
-  const word = (n: number) => foldName(unquoteIdentifier(plain.slice(t[n + 1], t[n + 2])));
-  for (let i = 0; i < t.length; i += 3) {
-    if (t[i + 3] !== Token.DOT || t[i + 9] !== Token.DOT) continue;
-    if (word(i) === 'main' && word(i + 6) === foldName(name))
-      throw refuse(
-        'UNSUPPORTED_STATEMENT',
-        `For a column of the past write ${name}.column, without main.`,
-        plain,
-        name,
-      );
-  }
-  if (/^\s*(?:as\s+)?(?:[\w$"`[\]]+\s+)?(?:not\s+)?indexed\b/i.test(plain.slice(end)))
-    throw refuse('UNSUPPORTED_STATEMENT', `INDEXED is not possible on the past of ${name}.`, plain, name);
-}
+/** What SQLite takes behind a table, but not behind a sub-select. */
+const INDEXED = /^\s*(?:as\s+)?(?:[\w$"`[\]]+\s+)?(?:not\s+)?indexed\b/i;
 
 /** Makes the sources that stand for the tables of one statement. */
 class Rewriter {
   readonly tables = new Set<string>();
-  /** Tables read at the LSN of the handle. */
-  readonly present = new Set<string>();
+  /** A table is read at the LSN of the handle. */
+  present = false;
   readonly replaced: [text: string, original: string][] = [];
-  readonly bounds: ((values: readonly unknown[]) => number[])[] = [];
+  readonly bounds: ((values: readonly unknown[], lsn: number) => number[])[] = [];
   /** Number of the next parameter. */
   next: number;
   readonly log: LogSource;
@@ -143,7 +127,14 @@ class Rewriter {
     this.log = { from, keyIndex: keyIndex && /\b(where|on|using)\b/i.test(text.sql) };
   }
 
-  source({ name, schema }: TableReference, clause: Clause | undefined): string {
+  /** The source under the name that the statement calls it by. */
+  named(reference: TableReference, clause: Clause | undefined, sql: string): string {
+    const { name, alias, start } = reference;
+    const text = this.#source(reference, clause);
+    return alias || IN_LIST.test(sql.slice(0, start)) ? text : `${text} AS ${quoteIdentifier(name)}`;
+  }
+
+  #source({ name, schema }: TableReference, clause: Clause | undefined): string {
     const { store, text } = this;
     const { sql } = text;
     if (schema !== undefined && foldName(schema) !== 'main')
@@ -156,25 +147,24 @@ class Rewriter {
       );
       if (view) {
         if (!clause) return this.#view(view[0] as string);
-        throw refuse(
-          'UNSUPPORTED_STATEMENT',
-          `${name} is a view; db.asOf(…) reads the past of views.`,
-          sql,
-          name,
-        );
+        throw refuse('UNSUPPORTED_STATEMENT', `${name} is a view: read it through db.asOf(…).`, sql, name);
       }
     }
     const found = trackedTable(store, name);
     this.tables.add(foldName(name));
     if (!clause) {
-      this.present.add(name);
+      this.present = true;
+      this.bounds.push((_, lsn) => {
+        requireHistory(store, trackedTable(store, name), lsn);
+        return [];
+      });
       // The LSN of the handle is bound behind everything else; its number is known at the end.
       return rowsAt(this.log, found, LAST);
     }
     const { form } = clause;
     const first = this.next;
     this.bounds.push((values) => boundsOf(store, trackedTable(store, name), text, clause, values));
-    if (form === 'AS OF') {
+    if (form === 'AS') {
       this.next += 1;
       return rowsAt(this.log, found, `?${first}`);
     }
@@ -184,7 +174,7 @@ class Rewriter {
     return versionsOf(
       store,
       found,
-      form === 'CONTAINED IN'
+      form === 'CONTAINED'
         ? ` AND _dosql_s>${low} AND _dosql_e<=${high}`
         : ` AND coalesce(_dosql_e,9e18)>${low} AND coalesce(_dosql_s,0)<=${high}`,
     );
@@ -207,10 +197,8 @@ class Rewriter {
     const edits = inner.tables
       .filter((reference) => !reference.cte && !reference.call)
       .map((reference) => {
-        const alias = reference.alias || IN_LIST.test(body.slice(0, reference.start));
-        const text =
-          this.source(reference, undefined) + (alias ? '' : ` AS ${quoteIdentifier(reference.name)}`);
-        return { start: reference.start, end: reference.end, text };
+        const { start, end } = reference;
+        return { start, end, text: this.named(reference, undefined, body) };
       });
     const select = `${applyEdits(body, edits)}\n`;
     return columns ? `(WITH _dosql_w${columns} AS(${select})SELECT * FROM _dosql_w)` : `(${select})`;

@@ -3,6 +3,7 @@ import type { IntegerMode } from '../engine/integers.ts';
 import { rowFactory } from '../engine/rows.ts';
 import { enter, RootScope } from '../engine/scope.ts';
 import { encodeValue, type Row, type SqlValue, type SqlValueInput } from '../engine/values.ts';
+import { BoundedCache } from '../sql/cache.ts';
 import { quoteIdentifier } from '../sql/identifier.ts';
 import { trackedTable } from '../wal/api.ts';
 import { assertArgument, assertIntegers } from '../wal/argument.ts';
@@ -10,7 +11,7 @@ import { lsnOf, type Point, requireHistory } from '../wal/instant.ts';
 import { storeOf } from '../wal/store.ts';
 import { mayHaveClause } from './clause.ts';
 import { differences, type RowDifference } from './diff.ts';
-import { PastDatabase, pastRewrite } from './past.ts';
+import { PastDatabase, type PastTexts, pastRewrite } from './past.ts';
 
 /** Which versions of rows: those alive in a range, those that began and ended in it, or all (default). */
 export type VersionRange =
@@ -63,6 +64,7 @@ export function timeTravel(): Extension<TimeTravelApi> {
     name: 'history',
     install({ engine, onPlan }) {
       const store = storeOf(engine);
+      const texts: PastTexts = new BoundedCache(256);
       onPlan(({ sql }) => (mayHaveClause(sql) ? pastRewrite(store, sql) : undefined));
       const turn = <T>(work: () => T) => enter(new RootScope(engine), work);
       return {
@@ -71,7 +73,7 @@ export function timeTravel(): Extension<TimeTravelApi> {
           assertIntegers(integers);
           const lsn = lsnOf(store, point);
           requireHistory(store, undefined, lsn);
-          return new PastDatabase(store, lsn, { integers });
+          return new PastDatabase(store, lsn, texts, { integers });
         },
         versions: <T>(table: string, range: VersionRange = 'all', options?: VersionOptions) =>
           turn(() => {
@@ -111,10 +113,7 @@ function clauseOf(range: VersionRange, values: SqlValue[]): string {
   if (range === 'all') return 'ALL';
   const { from, to, between, containedIn } = Object(range) as Record<string, Point>;
   const ends = between ?? containedIn ?? [from, to];
-  assertArgument(
-    Array.isArray(ends),
-    "A range of versions is 'all', { from, to }, { between: [a, b] } or { containedIn: [a, b] }.",
-  );
+  assertArgument(Array.isArray(ends), '`between` and `containedIn` take two points.');
   const [a, b] = (ends as Point[]).map((p) => {
     const exact = p && typeof p === 'object' && !(p instanceof Date);
     const kind = !exact ? '' : 'lsn' in p ? 'LSN ' : 'TRANSACTION ';

@@ -1,6 +1,6 @@
 import { quoteIdentifier } from '../sql/identifier.ts';
 import type { LogSource } from '../wal/past.ts';
-import { columnList, imageOf, type TrackedTable } from '../wal/table.ts';
+import { columnList, imagesOf, sameKey, type TrackedTable } from '../wal/table.ts';
 
 /**
  * Every version of a table's rows that the log knows, with the LSN of the transaction that began and of the one that ended
@@ -8,33 +8,20 @@ import { columnList, imageOf, type TrackedTable } from '../wal/table.ts';
  */
 export function versionsOf(log: LogSource, table: TrackedTable, condition: string): string {
   const { columns, id, rowid, collations, key, dropped, name } = table;
-  const list = columnList(columns.map((column) => column.name));
-  const images = columns.map((c) => `${imageOf(c)} AS ${quoteIdentifier(c.name)}`).join();
+  const names = columns.map((column) => column.name);
+  const list = columnList(names);
   // Commits, not changes, are the instants of history.
   const commit =
     'coalesce((SELECT CASE WHEN first_lsn<=l.lsn THEN last_lsn END FROM main._dosql_tx WHERE last_lsn>=l.lsn ORDER BY last_lsn LIMIT 1),lsn)';
   const who = collations
     ? key.map((k, i) => `${quoteIdentifier(k)} COLLATE ${quoteIdentifier(collations[i]!)}`).join()
     : '_dosql_r';
-  const entries = `_dosql_h AS MATERIALIZED(SELECT lsn AS _dosql_l,op AS _dosql_o,rid AS _dosql_r,${commit} AS _dosql_c,${images} FROM ${log.from} AS l WHERE t=${id})`;
-  const ended = `SELECT ${list},lag(_dosql_c) OVER(PARTITION BY ${who} ORDER BY _dosql_l) AS _dosql_s,_dosql_c AS _dosql_e,_dosql_o FROM _dosql_h`;
-  let versions = ended;
+  let versions = `SELECT ${list},lag(_dosql_c) OVER(PARTITION BY ${who} ORDER BY _dosql_l) AS _dosql_s,_dosql_c AS _dosql_e,_dosql_o FROM _dosql_h`;
   if (!dropped) {
-    const same = collations
-      ? key
-          .map(
-            (k, i) =>
-              `b.${quoteIdentifier(k)}=h.${quoteIdentifier(k)} COLLATE ${quoteIdentifier(collations[i]!)}`,
-          )
-          .join(' AND ')
-      : `b.${rowid}=h._dosql_r`;
-    const last = `(SELECT ${collations ? columnList(key) : '_dosql_r'},max(_dosql_c) AS _dosql_c FROM _dosql_h GROUP BY ${who})`;
-    versions += ` UNION ALL SELECT ${columnList(
-      columns.map((column) => column.name),
-      'b.',
-    )},h._dosql_c,NULL,0 FROM main.${quoteIdentifier(name)} AS b LEFT JOIN ${last} AS h ON ${same}`;
+    const same = collations ? sameKey(table, 'h') : `b.${rowid}=h._dosql_r`;
+    versions += ` UNION ALL SELECT ${columnList(names, 'b.')},h._dosql_c,NULL,0 FROM main.${quoteIdentifier(name)} AS b LEFT JOIN(SELECT ${collations ? columnList(key) : '_dosql_r'},max(_dosql_c) AS _dosql_c FROM _dosql_h GROUP BY ${who})AS h ON ${same}`;
   }
   const time = (lsn: string) =>
     `(SELECT strftime('%Y-%m-%dT%H:%M:%fZ',ts/1000.0,'unixepoch') FROM ${log.from} WHERE lsn=${lsn})`;
-  return `(WITH ${entries},_dosql_v AS(${versions}) SELECT ${list},${time('_dosql_s')} AS row_start,${time('_dosql_e')} AS row_end,_dosql_s AS row_start_lsn,_dosql_e AS row_end_lsn FROM _dosql_v WHERE _dosql_o NOT IN(1,5) AND(_dosql_s IS NULL OR _dosql_s IS NOT _dosql_e)${condition})`;
+  return `(WITH _dosql_h AS MATERIALIZED(SELECT lsn AS _dosql_l,op AS _dosql_o,rid AS _dosql_r,${commit} AS _dosql_c,${imagesOf(table)} FROM ${log.from} AS l WHERE t=${id}),_dosql_v AS(${versions}) SELECT ${list},${time('_dosql_s')} AS row_start,${time('_dosql_e')} AS row_end,_dosql_s AS row_start_lsn,_dosql_e AS row_end_lsn FROM _dosql_v WHERE _dosql_o NOT IN(1,5) AND(_dosql_s IS NULL OR _dosql_s IS NOT _dosql_e)${condition})`;
 }

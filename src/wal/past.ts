@@ -1,5 +1,5 @@
 import { quoteIdentifier } from '../sql/identifier.ts';
-import { columnList, identityOf, imageOf, keySlots, type TrackedTable } from './table.ts';
+import { columnList, identityOf, imageOf, imagesOf, keySlots, sameKey, type TrackedTable } from './table.ts';
 
 /** How to read the log: its source as SQL, and whether entries can be found by rowid. */
 export interface LogSource {
@@ -17,7 +17,6 @@ export function rowsAt(log: LogSource, table: TrackedTable, at: string, only?: s
   const names = columns.map((column) => column.name);
   const extra = id ? `${collations ? 'NULL' : rowid} AS ${id},` : '';
   const list = columnList(names);
-  const images = columns.map((c) => `${imageOf(c)} AS ${quoteIdentifier(c.name)}`).join();
   const base = `main.${quoteIdentifier(name)}`;
   if (log.keyIndex && !collations && !only && !dropped && !id) {
     // Both arms take a condition on the integer primary key into the index on (rid, t).
@@ -28,18 +27,12 @@ export function rowsAt(log: LogSource, table: TrackedTable, at: string, only?: s
   }
   const identity = identityOf(table);
   const within = only ? ` AND ${changedIn(log, table, only)}` : '';
-  const changed = `_dosql_u AS MATERIALIZED(SELECT min(lsn) AS _dosql_l,op AS _dosql_o,rid AS _dosql_r,${images} FROM ${log.from} WHERE lsn>${at} AND t=${table.id}${within} GROUP BY ${identity})`;
+  const changed = `_dosql_u AS MATERIALIZED(SELECT min(lsn) AS _dosql_l,op AS _dosql_o,rid AS _dosql_r,${imagesOf(table)} FROM ${log.from} WHERE lsn>${at} AND t=${table.id}${within} GROUP BY ${identity})`;
   const past = `SELECT ${id ? `_dosql_r AS ${id},` : ''}${list} FROM _dosql_u WHERE _dosql_o NOT IN(1,5)`;
   if (dropped) return `(WITH ${changed} ${past})`;
   let present: string;
   if (collations) {
-    const same = key
-      .map(
-        (k, i) =>
-          `b.${quoteIdentifier(k)}=u.${quoteIdentifier(k)} COLLATE ${quoteIdentifier(collations[i]!)}`,
-      )
-      .join(' AND ');
-    present = `NOT EXISTS(SELECT 1 FROM _dosql_u AS u WHERE ${same})`;
+    present = `NOT EXISTS(SELECT 1 FROM _dosql_u AS u WHERE ${sameKey(table, 'u')})`;
     if (only) present += ` AND ${keyIn(log, table, only)}`;
   } else {
     present = `${rowid} NOT IN(SELECT _dosql_r FROM _dosql_u)`;

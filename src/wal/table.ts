@@ -114,6 +114,21 @@ export function imageOf({ slot, since, fill }: LoggedColumn): string {
   return fill === undefined ? slot : `CASE WHEN lsn<${since} THEN ${fill} ELSE ${slot} END`;
 }
 
+/** All columns of a log row's image, under their names. */
+export function imagesOf({ columns }: TrackedTable): string {
+  return columns.map((c) => `${imageOf(c)} AS ${quoteIdentifier(c.name)}`).join();
+}
+
+/** SQL that is true where `b` and `other` have one key. Only for tables with collations. */
+export function sameKey({ key, collations }: TrackedTable, other: string): string {
+  return key
+    .map((name, i) => {
+      const column = quoteIdentifier(name);
+      return `b.${column}=${other}.${column} COLLATE ${quoteIdentifier(collations![i]!)}`;
+    })
+    .join(' AND ');
+}
+
 /** `"a","b"`, each with `prefix` before it. */
 export function columnList(names: readonly string[], prefix = ''): string {
   return names.map((name) => prefix + quoteIdentifier(name)).join();

@@ -57,7 +57,7 @@ describe('clauses in a statement', () => {
         const expected = parts.map(([head, { text, form, points }, tail]) => {
           const start = sql.length + head.length;
           sql += `${head}${text}${tail}; `;
-          return { form, start, end: start + text.length, points };
+          return { form: form.split(' ')[0], start, end: start + text.length, points };
         });
         const found = findClauses(sql);
         expect(found.map(({ form, start, end }) => ({ form, start, end }))).toEqual(
