@@ -47,7 +47,8 @@ interface Bound {
 /** One execution of a statement. */
 export class Load {
   readonly #bound: Bound = { texts: [], chunks: [] };
-  readonly #opened: Opened[] = [];
+  /** Relations read so far; each has a number in its generated names. */
+  #count = 0;
   readonly #report: ScanReport[] = [];
   #streamed: { sql: string; values: readonly SqlValue[] } | undefined;
   #rehydrate: (() => void) | undefined;
@@ -63,21 +64,24 @@ export class Load {
 
   async run(relations: readonly Named[]): Promise<Loaded> {
     const { engine, template, values, options } = this;
+    const checks: (() => boolean)[] = [];
     // The table that is written comes last: its condition may read the others.
     for (const relation of [...relations].sort((a, b) => Number(!!a.target) - Number(!!b.target))) {
       if (relation.foreign.shadows && options.tier === 'hot') continue;
-      const opened = await relation.foreign.open({ values, explain: options.explain === true });
+      const { foreign } = relation;
+      const context = { values, explain: options.explain === true };
+      const opened = await foreign.open(context);
       if (opened) await this.#read(relation, opened);
+      if (opened?.valid) checks.push(() => opened.valid?.() === true);
+      // What is nothing now may be something when the statement's turn comes.
+      else if (!opened && foreign.shadows) checks.push(() => foreign.open(context) === undefined);
     }
-    const opened = this.#opened;
     const { texts, chunks } = this.#bound;
     const rehydrate = this.#rehydrate;
     const names = (texts.length > 0 || this.#streamed) && values.length > 0;
     return {
       report: this.#report,
-      ...(opened.some(({ valid }) => valid) && {
-        valid: () => opened.every((one) => !one.valid || one.valid()),
-      }),
+      ...(checks.length > 0 && { valid: () => checks.every((check) => check()) }),
       ...this.#streamed,
       ...(texts.length > 0 && { sql: textOf(template, texts), values: [...values, ...chunks] }),
       ...((names || rehydrate) && {
@@ -98,7 +102,7 @@ export class Load {
     const { provider } = opened;
     const { foreign, target } = relation;
     const needs = relation.needs as Needs;
-    this.#opened.push(opened);
+    this.#count++;
     const columns = await provider.columns();
     const limit = limitFor(needs, this.values);
     const scan: Scan = {
@@ -199,7 +203,7 @@ export class Load {
     const rows = chunks.take();
     // A value behind the user's: some of those may stand nowhere in the text any more.
     if (rows.length === 0) rows.push('[]');
-    const id = this.#opened.length;
+    const id = this.#count;
     const first = values.length + bound.length + 1;
     bound.push(...rows);
     const count = values.length + bound.length;

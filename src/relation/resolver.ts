@@ -16,7 +16,10 @@ export interface Foreign {
    * `tier: 'hot'`, in views and as the target of INSERT it is the table alone.
    */
   readonly shadows?: boolean;
-  /** The relation for one execution; undefined: leave the reference as it is. */
+  /**
+   * The relation for one execution; undefined: leave the reference as it is. With `shadows` the same answer must come
+   * again, without a promise, in the synchronous turn in which the statement runs; else it is loaded anew.
+   */
   open(context: OpenContext): Opened | undefined | Promise<Opened | undefined>;
 }
 

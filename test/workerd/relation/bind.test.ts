@@ -97,4 +97,59 @@ describe('foreign rows in a statement', () => {
       expect(sql).toContain('json_each');
       expect(sources).toHaveLength(1);
     }));
+
+  test('every place of a statement can name one', () =>
+    withRelations({ [URL]: users(), users: users() }, async (db) => {
+      await db.run('CREATE TABLE local (id INTEGER)');
+      await db.run('INSERT INTO local VALUES (1), (2), (7)');
+      const ids = async (sql: string, params: unknown[] = []) =>
+        (await db.query(sql, params as never, { rows: 'values', integers: 'string' })).rows.map(
+          (row) => (row as unknown as unknown[])[0],
+        );
+      expect(
+        await ids(`SELECT id FROM local WHERE id IN (SELECT id FROM '${URL}' WHERE id < ?)`, [2]),
+      ).toEqual([1]);
+      expect(
+        await ids(
+          `WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < (SELECT count(*) FROM users)) SELECT n FROM c`,
+        ),
+      ).toEqual([1, 2, 3]);
+      expect(
+        await ids(
+          `SELECT id FROM users WHERE id < 2 UNION ALL SELECT id FROM '${URL}' WHERE id = :x EXCEPT SELECT 7`,
+          [2],
+        ),
+      ).toEqual([1, 2]);
+      // Seven terms: more than the platform takes in one compound.
+      expect(await ids(Array(7).fill('SELECT max(id) FROM users WHERE id < 3').join(' UNION ALL '))).toEqual(
+        Array(7).fill(2),
+      );
+      expect(
+        await ids(`; SELECT l.id FROM (local l LEFT JOIN users u ON u.id = l.id) WHERE u.id IS NULL;`),
+      ).toEqual([7]);
+      expect(await ids(`SELECT a.id FROM '${URL}' a, '${URL}' b WHERE a.id = b.id AND a.id < 3`)).toEqual([
+        1, 2,
+      ]);
+      expect(await ids(`SELECT u.id FROM local JOIN users AS u USING (id)`)).toEqual([1, 2]);
+      expect((await ids(`EXPLAIN QUERY PLAN SELECT * FROM users`)).length).toBeGreaterThan(0);
+      await db.run(
+        'CREATE TABLE copy AS WITH some AS (SELECT * FROM users WHERE id < ?) SELECT * FROM some',
+        [3],
+      );
+      await db.run(
+        'INSERT INTO local WITH x AS (SELECT id FROM copy) SELECT x.id + 10 FROM x, users WHERE 1 ON CONFLICT DO NOTHING',
+      );
+      expect(await ids('SELECT count(*) FROM local')).toEqual([9]);
+      expect(
+        (await db.run('DELETE FROM local WHERE id IN (SELECT id FROM users) RETURNING id')).rows,
+      ).toEqual([{ id: 1 }, { id: 2 }]);
+      expect(
+        (
+          await db.query(
+            `SELECT 1; INSERT INTO local SELECT id FROM users WHERE id = 1; SELECT count(*) AS n FROM local`,
+          )
+        ).rows,
+      ).toEqual([{ n: 8 }]);
+      expect(await db.sql`SELECT name FROM users WHERE id = ${1}`).toEqual([{ name: 'Ada' }]);
+    }));
 });

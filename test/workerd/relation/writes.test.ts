@@ -163,6 +163,22 @@ describe('rows that move while a statement loads', () => {
       await watching.query('SELECT id FROM events WHERE id = ?', [3]);
       expect(seen).toEqual([['SELECT id FROM events WHERE id = ?', ['events']]]);
     }));
+
+  test('and appear while it waits are found', () =>
+    inObject(async (storage) => {
+      storage.sql.exec('CREATE TABLE events (id INTEGER PRIMARY KEY, kind TEXT)');
+      storage.sql.exec("INSERT INTO events VALUES (1, 'a')");
+      const provider = new MemoryProvider(COLUMNS, [[1, 'a']]);
+      let archived = false;
+      const foreign: Foreign = { shadows: true, open: () => (archived ? { provider } : undefined) };
+      const db = await DB('test', { storage, extensions: [relations({ events: foreign })] });
+      const moving = db.transaction(async (tx) => {
+        await tx.run('DELETE FROM main.events');
+        archived = true;
+      });
+      expect((await db.query('SELECT kind FROM events')).rows).toEqual([{ kind: 'a' }]);
+      await moving;
+    }));
 });
 
 describe('what is refused', () => {
