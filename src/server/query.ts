@@ -1,9 +1,11 @@
+import { ATTEMPTS, isMoved } from '../engine/foreign.ts';
 import { enter } from '../engine/scope.ts';
+import { runTransaction } from '../engine/transaction.ts';
 import type { Params } from '../engine/values.ts';
-import { DosqlError, isDosqlError } from '../errors/index.ts';
+import { DosqlError } from '../errors/index.ts';
 import { Budget, within } from './budget.ts';
 import { paramsFromJson, toJson } from './json.ts';
-import { type Ran, type Ready, ready, run } from './run.ts';
+import { loaded, type Ran, type Ready, ready, run } from './run.ts';
 import type { Session } from './session.ts';
 
 /** A result as JSON: rows are arrays in the order of `columns`. */
@@ -19,10 +21,24 @@ export async function answer(session: Session, said: Record<string, unknown>): P
   const { engine, limits } = session;
   within('statements', limits.statements, statements.length, 'Send several batches.');
   const items = statements.map((item) => ready(session, ...statement(item)));
-  const budget = new Budget(limits, session.grant);
-  const results = await enter(session.db.scope, () =>
-    engine.transactionSync(() => items.map((item) => run(session, item, budget))),
-  );
+  const budget = () => new Budget(limits, session.grant);
+  const { scope } = session.db;
+  const together = async (): Promise<Ran[]> => {
+    const all: Ready[] = [];
+    for (const item of items) all.push(await loaded(session, item));
+    const left = budget();
+    return enter(scope, () => engine.transactionSync(() => all.map((item) => run(session, item, left))));
+  };
+  // Rows have moved, or a statement moved those of a later one: each loads after the one before it has run.
+  const results = await together().catch((error) => {
+    if (!isMoved(error)) throw error;
+    return runTransaction(scope, async () => {
+      const done: Ran[] = [];
+      const left = budget();
+      for (const item of items) done.push(run(session, await loaded(session, item), left));
+      return done;
+    });
+  });
   return { results: results.map(resultJson) };
 }
 
@@ -37,19 +53,13 @@ function statement(item: unknown): [sql: string, params: Params | undefined] {
 /** Runs one statement when its turn comes. @throws DosqlError */
 export async function one(session: Session, sql: string, params: Params | undefined): Promise<Ran> {
   const item = ready(session, sql, params);
-  const budget = new Budget(session.limits, session.grant);
-  try {
-    return await enter(session.db.scope, () => run(session, item, budget));
-  } catch (error) {
-    // What it reads is outside the object, and must be fetched before.
-    if (item.inspection.access !== 'read' || !isDosqlError(error, 'NEEDS_ASYNC')) throw error;
-    return foreign(session, item, budget);
+  for (let attempt = 1; ; attempt++) {
+    const now = await loaded(session, item);
+    const budget = new Budget(session.limits, session.grant);
+    try {
+      return await enter(session.db.scope, () => run(session, now, budget));
+    } catch (error) {
+      if (!isMoved(error) || attempt === ATTEMPTS) throw error;
+    }
   }
-}
-
-async function foreign({ db }: Session, { plan, values }: Ready, budget: Budget): Promise<Ran> {
-  const found = await db.query(plan.sql, values as Params, { rows: 'values', integers: 'bigint' });
-  const rows = found.rows as unknown as unknown[][];
-  for (const row of rows) budget.take(row);
-  return { ...found, rows, changes: 0, lastInsertRowid: 0 };
 }

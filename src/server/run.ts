@@ -1,5 +1,6 @@
 import { drain } from '../engine/cursor.ts';
 import type { Engine } from '../engine/engine.ts';
+import { loadForeign, type Ready as Outside } from '../engine/foreign.ts';
 import { iterateRows } from '../engine/iterate.ts';
 import { Lock } from '../engine/lock.ts';
 import { observed } from '../engine/observe.ts';
@@ -27,6 +28,8 @@ export interface Ready {
   readonly inspection: Inspection;
   readonly plan: Plan;
   readonly values: readonly SqlValue[];
+  /** What runs in its place, with rows from outside the object. */
+  readonly outside?: Outside;
 }
 
 /** Checks a statement and its values. @throws NOT_AUTHORIZED, READ_ONLY, INVALID_PARAMETER, LIMIT_EXCEEDED */
@@ -38,6 +41,13 @@ export function ready(session: Session, sql: string, params: Params | undefined)
   return { inspection, plan, values };
 }
 
+/** The same with its rows from outside the object, if it reads any; to be called before its turn. @throws DosqlError */
+export async function loaded({ db }: Session, item: Ready): Promise<Ready> {
+  const { plan, values } = item;
+  if (!plan.foreign) return item;
+  return { ...item, outside: await loadForeign(plan, values, { tier: db.settings.tier }) };
+}
+
 /** A scope for work that has its turn already. */
 export function turn(engine: Engine): Scope {
   return { engine, lock: new Lock(), blocked: false, check() {} };
@@ -47,11 +57,15 @@ export function turn(engine: Engine): Scope {
  * Runs a statement, in a transaction of its own or in the one that is open; to be called in the caller's turn. Rows
  * count against the budget while they are read. @throws DosqlError
  */
-export function run(session: Session, { inspection, plan, values }: Ready, budget: Budget): Ran {
+export function run(session: Session, item: Ready, budget: Budget): Ran {
   const { engine } = session;
+  const { inspection, plan, values } = item;
+  const used = item.outside ?? item;
   const work = (): Ran => {
     const rows: unknown[][] = [];
-    const found = iterateRows(engine, turn(engine), plan, values, 'bigint', 'values') as Generator<unknown[]>;
+    const found = iterateRows(engine, turn(engine), used.plan, used.values, 'bigint', 'values') as Generator<
+      unknown[]
+    >;
     try {
       for (let next = found.next(); !next.done; next = found.next()) {
         budget.take(next.value);

@@ -4,6 +4,7 @@ import { splitStatements } from '../../sql/split.ts';
 import { Budget, within } from '../budget.ts';
 import type { Session } from '../session.ts';
 import { describe } from './describe.ts';
+import { loadOutside } from './outside.ts';
 import type { Batch, BatchResult, Condition, HranaError, Stmt, StreamRequest } from './proto.ts';
 import { alone, Rebuild, rebuildsTables } from './rebuild.ts';
 import { hranaError } from './statement.ts';
@@ -51,8 +52,9 @@ export async function inTurn<T>(
 ): Promise<T> {
   const { engine } = session;
   const texts = requests.flatMap((request) => textsOf(stream, request));
+  const outside = await loadOutside(session, stream, requests);
   const start = (rebuild?: Rebuild) =>
-    new Transactions(session, stream, new Budget(session.limits, session.grant), make, rebuild);
+    new Transactions(session, stream, new Budget(session.limits, session.grant), make, rebuild, outside);
   // Decided in the same turn in which it then runs.
   const rebuilds = await enter(session.db.scope, () => {
     if (!session.grant.write || !rebuildsTables(engine, texts)) return { done: start().run() };

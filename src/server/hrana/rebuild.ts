@@ -7,6 +7,7 @@ import { findViolations, newViolations } from '../../migration/violations.ts';
 import { foldName, unquoteIdentifier } from '../../sql/identifier.ts';
 import { tokenize } from '../../sql/tokenizer.ts';
 import type { Budget } from '../budget.ts';
+import type { Ready } from '../run.ts';
 import type { Session } from '../session.ts';
 import { alterColumn, isAlterColumn } from './alter.ts';
 import type { Stmt, StmtResult } from './proto.ts';
@@ -56,9 +57,9 @@ export class Rebuild {
   readonly #dropped = new Set<string>();
 
   /** Like `execute`, for a statement that may drop, rename or rebuild a table. @throws DosqlError */
-  execute(session: Session, stmt: Stmt, sql: string, budget: Budget): StmtResult {
+  execute(session: Session, stmt: Stmt, sql: string, budget: Budget, item?: Ready): StmtResult {
     const { access, sql: text } = session.check(sql);
-    if (access !== 'schema') return execute(session, stmt, sql, budget);
+    if (access !== 'schema') return execute(session, stmt, sql, budget, item);
     const { engine } = session;
     for (const one of alterColumn(engine, text) ?? [text]) {
       const plan = engine.plan(one);

@@ -20,6 +20,7 @@ export const DONE: StmtResult = {
 
 const CODES: Partial<Record<DosqlErrorCode, string>> = {
   TRANSACTION_CONFLICT: 'SQLITE_BUSY',
+  TIER_CONTENTION: 'SQLITE_BUSY',
   DATABASE_BUSY: 'SQLITE_BUSY',
   TABLE_LOCKED: 'SQLITE_LOCKED',
   READ_ONLY: 'SQLITE_READONLY',
@@ -38,11 +39,21 @@ export function hranaError(error: unknown): HranaError {
   return { message, code: /_VIOLATION$/.test(code) ? 'SQLITE_CONSTRAINT' : (CODES[code] ?? code) };
 }
 
-/** Runs a statement whose text is known; to be called in the caller's turn. @throws DosqlError */
-export function execute(session: Session, stmt: Stmt, sql: string, budget: Budget): StmtResult {
+/** Checks a statement whose text is known. @throws DosqlError */
+export function readyStmt(session: Session, stmt: Stmt, sql: string): Ready {
   // A statement's parameters stay as they are when its text is rewritten.
   const { sql: text } = session.check(sql);
-  const item = ready(session, sql, paramsOf(stmt, session.engine.plan(text).statement));
+  return ready(session, sql, paramsOf(stmt, session.engine.plan(text).statement));
+}
+
+/** Runs a statement; to be called in the caller's turn. @throws DosqlError */
+export function execute(
+  session: Session,
+  stmt: Stmt,
+  sql: string,
+  budget: Budget,
+  item = readyStmt(session, stmt, sql),
+): StmtResult {
   const ran = run(session, item, budget);
   const { columns, rows, changes, lastInsertRowid, rowsRead, rowsWritten } = ran;
   const writes = item.inspection.access === 'write';
@@ -67,11 +78,12 @@ function hasInteger(row: readonly unknown[]): boolean {
 /** The platform gives 5 for 5 and for 5.0: says which of a result's numbers are integers. */
 function typesOf(
   { engine }: Session,
-  { inspection, plan, values }: Ready,
+  { inspection, outside, ...own }: Ready,
   { columns, rows }: Ran,
 ): (row: number, column: number) => unknown {
   const whole = (r: number, c: number) => (Number.isInteger(rows[r]![c]) ? `${rows[r]![c]}` : undefined);
-  if (inspection.access === 'read' && plan.plain && plan.statement.verb !== 'EXPLAIN') {
+  const { plan, values } = outside ?? own;
+  if (inspection.access === 'read' && (plan.plain || outside) && plan.statement.verb !== 'EXPLAIN') {
     const exact = engine.exec(exactQuery(plan.sql, columns.length), plan, values);
     // A statement of chance gives others the second time; what it gave was whole.
     return (r, c) => {

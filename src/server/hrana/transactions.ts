@@ -4,6 +4,7 @@ import { tokenize } from '../../sql/tokenizer.ts';
 import { Budget } from '../budget.ts';
 import { isForeignKeys } from '../inspect.ts';
 import type { Session } from '../session.ts';
+import type { Outside } from './outside.ts';
 import type { HranaError, Stmt, StmtResult } from './proto.ts';
 import type { Rebuild } from './rebuild.ts';
 import { DONE, execute, hranaError } from './statement.ts';
@@ -93,6 +94,7 @@ export class Transactions<T> {
     work: (autocommit: () => boolean) => Work<T>,
     /** Foreign keys are off. */
     private readonly rebuild?: Rebuild,
+    private readonly outside?: Outside,
   ) {
     this.#work = work(() => !this.#open && !this.stream.failed && this.stream.log.length === 0);
     this.#step = this.#work.next();
@@ -164,7 +166,9 @@ export class Transactions<T> {
       const { session, stream, budget } = this;
       // What is repeated was counted before.
       const counted = stream.log[this.#at] ? new Budget(session.limits, session.grant) : budget;
-      return { ok: (this.rebuild?.execute ?? execute).call(this.rebuild, session, stmt, sql, counted) };
+      const item = this.outside?.get(stmt) ?? this.outside?.get(sql);
+      if (item && 'error' in item) throw item.error;
+      return { ok: (this.rebuild?.execute ?? execute).call(this.rebuild, session, stmt, sql, counted, item) };
     } catch (error) {
       return { error: hranaError(error) };
     }

@@ -5,12 +5,16 @@ export type Cell = null | bigint | number | string | Uint8Array;
 
 const SLICE = 4096;
 
-/** {@link sqlLiteral}, with a BLOB written in slices: a text grown byte by byte takes 40 times its size. */
-export function cellLiteral(cell: Cell): string {
-  if (!(cell instanceof Uint8Array) || cell.length <= SLICE) return sqlLiteral(cell as SqlValue);
+/** `x'…'`, in slices: a text grown byte by byte takes 40 times its size. */
+export function blobLiteral(bytes: Uint8Array): string {
   const slices: string[] = [];
-  for (let i = 0; i < cell.length; i += SLICE) slices.push(hex(cell.subarray(i, i + SLICE)));
+  for (let i = 0; i < bytes.length; i += SLICE) slices.push(hex(bytes.subarray(i, i + SLICE)));
   return `x'${slices.join('')}'`;
+}
+
+/** The cell as a SQL expression that gives exactly its value and class. */
+export function cellLiteral(cell: Cell): string {
+  return cell instanceof Uint8Array ? blobLiteral(cell) : sqlLiteral(cell as SqlValue);
 }
 
 /** Affinity of a column, as far as it changes what is stored. */

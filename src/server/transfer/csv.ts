@@ -1,6 +1,5 @@
 import { DosqlError } from '../../errors/index.ts';
-import { hex } from '../../sql/literal.ts';
-import type { Affinity, Cell } from './cell.ts';
+import { type Affinity, blobLiteral, type Cell } from './cell.ts';
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const INTEGER = /^[+-]?\d+$/;
@@ -14,7 +13,7 @@ const BLOB = /^x'((?:[\da-f]{2})*)'$/i;
 export function csvField(cell: Cell): string {
   if (cell === null) return '';
   if (typeof cell === 'string') return `"${cell.replaceAll('"', '""')}"`;
-  if (cell instanceof Uint8Array) return `x'${hex(cell)}'`;
+  if (cell instanceof Uint8Array) return blobLiteral(cell);
   const text = Object.is(cell, -0) ? '-0' : `${cell}`;
   return typeof cell === 'number' && INTEGER.test(text) ? `${text}.0` : text;
 }

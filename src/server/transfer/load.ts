@@ -6,8 +6,6 @@ import { MAX_SQL_BYTES } from '../../sql/adapt.ts';
 import { foldName, quoteIdentifier } from '../../sql/identifier.ts';
 import type { SqlValue } from '../../sql/literal.ts';
 import { splitStatements } from '../../sql/split.ts';
-import { Token } from '../../sql/token.ts';
-import { tokenize } from '../../sql/tokenizer.ts';
 import type { Cell } from './cell.ts';
 import { isInternal } from './context.ts';
 import { InsertWriter, STATEMENT_CHARS } from './insert.ts';
@@ -32,9 +30,9 @@ export function loadStatements(engine: Engine, texts: readonly string[]): void {
 }
 
 function loadStatement(engine: Engine, unit: string): void {
-  const known = ownInsert(engine, unit);
-  if (known) {
-    engine.all(known, [], 'number');
+  const plain = plainInsert(engine, unit);
+  if (plain) {
+    engine.all(...plain, 'number');
     return;
   }
   const [span, more] = splitStatements(unit);
@@ -69,26 +67,54 @@ function loadStatement(engine: Engine, unit: string): void {
       `A dump creates and inserts: ${verb || text.slice(0, 20)} is not imported. Use a migration, or /query.`,
     );
   for (const { name, cte } of tables) if (!cte && isInternal(engine, name)) throw internal(name);
-  const [small, values] = withoutLarge(text);
-  engine.all(values.length > 0 ? makePlan(small, engine.planHooks) : plan, values, 'number');
+  engine.all(plan, [], 'number');
 }
 
-const HEAD = /^\s*(INSERT(?: OR REPLACE)? INTO "(?:[^"]|"")+"\((?:"(?:[^"]|"")+"[,)])+ VALUES)\(/;
-/** What its literals are made of: no names, hence no sub-selects; no comments, which could hide where a string ends. */
-const LITERALS = /(?:[(),\s\d.*+|]+|-(?!-)|\/(?!\*)|NULL|9e999|x?'[^']*')+;?\s*/iy;
+const HEAD =
+  /^\s*(INSERT(?: OR REPLACE)? INTO (?:"(?:[^"]|"")+"|\w+)\s*(?:\((?:(?:"(?:[^"]|"")+"|\w+),?)+\))?\s*VALUES)\s*\(/i;
+/** What rows are made of: no names, hence no sub-selects; no comments, which could hide where a string ends. */
+const PIECE =
+  /x'[\da-f]*'|'[^']*'(?:'[^']*')*|[(),\s.*+|]+|\d+(?:\.\d*)?(?:e[+-]?\d+)?|-(?!-)|\/(?!\*)|NULL|;\s*$/iy;
+/** A literal from this length on is bound: a statement has at most 100,000 bytes and 100 values. */
+const LARGE = STATEMENT_CHARS / 10;
+const MAX_VALUES = 100;
 
 /**
- * The plan of an INSERT as {@link InsertWriter} writes it: analysed by its head alone, since the tokens of a million
+ * An INSERT of nothing but literals, as dumps hold them: analysed by its head alone, since the tokens of a million
  * literals take time, and ten times the memory of the text.
  */
-function ownInsert(engine: Engine, text: string): Plan | undefined {
-  const head = text.length * 3 <= MAX_SQL_BYTES ? HEAD.exec(text)?.[1] : undefined;
+function plainInsert(engine: Engine, text: string): [Plan, SqlValue[]] | undefined {
+  const head = HEAD.exec(text)?.[1];
   if (head === undefined) return undefined;
-  LITERALS.lastIndex = text.indexOf(head) + head.length;
-  if (!LITERALS.test(text) || LITERALS.lastIndex < text.length) return undefined;
+  const values: SqlValue[] = [];
+  const long = text.length * 3 > MAX_SQL_BYTES;
+  let sql = '';
+  let from = 0;
+  PIECE.lastIndex = text.indexOf(head) + head.length;
+  for (let at = PIECE.lastIndex; at < text.length; at = PIECE.lastIndex) {
+    if (!PIECE.test(text)) return undefined;
+    if (!long || PIECE.lastIndex - at < LARGE || !/['x]/i.test(text[at]!)) continue;
+    sql += `${text.slice(from, at)}?`;
+    from = PIECE.lastIndex;
+    values.push(
+      text[at] === "'" ? text.slice(at + 1, from - 1).replaceAll("''", "'") : bytesOf(text, at + 2, from - 1),
+    );
+  }
+  sql += text.slice(from);
+  if (values.length > MAX_VALUES || sql.length * 3 > MAX_SQL_BYTES) return undefined;
   const plan = engine.plan(`${head}(NULL)`);
   const internal = plan.statement.tables.some(({ name }) => isInternal(engine, name));
-  return plan.plain && !internal ? { ...plan, sql: text } : undefined;
+  return plan.plain && !internal ? [{ ...plan, sql }, values] : undefined;
+}
+
+/** The bytes of hexadecimal digits. */
+function bytesOf(text: string, start: number, end: number): Uint8Array {
+  // '0' to '9' end in their value, letters in one less than ten below theirs.
+  const digit = (code: number) => (code & 15) + 9 * (code >> 6);
+  const bytes = new Uint8Array((end - start) / 2);
+  for (let i = 0, at = start; i < bytes.length; i++, at += 2)
+    bytes[i] = 16 * digit(text.charCodeAt(at)) + digit(text.charCodeAt(at + 1));
+  return bytes;
 }
 
 /** The tables of SQLite cannot be changed through the engine's extensions, nor need they see it. */
@@ -116,35 +142,6 @@ function create(engine: Engine, plan: Plan): void {
 
 function internal(text: string): DosqlError {
   return new DosqlError('NOT_AUTHORIZED', `An import cannot touch internal tables: ${text.slice(0, 60)}`);
-}
-
-/** Literals that would make one row's statement too long are bound instead. */
-function withoutLarge(text: string): [sql: string, values: SqlValue[]] {
-  if (text.length * 3 <= MAX_SQL_BYTES) return [text, []];
-  const tokens = tokenize(text);
-  const values: SqlValue[] = [];
-  let sql = '';
-  let from = 0;
-  for (let i = 0; i < tokens.length; i += 3) {
-    const [kind, start, end] = [tokens[i], tokens[i + 1]!, tokens[i + 2]!];
-    if (end - start < STATEMENT_CHARS / 10 || (kind !== Token.STRING && kind !== Token.BLOB)) continue;
-    // Rows of one statement share its 100 parameters; statements of many rows are split by the engine.
-    if (values.length === 100) return [text, []];
-    values.push(
-      kind === Token.BLOB
-        ? bytesOf(text, start + 2, end - 1)
-        : text.slice(start + 1, end - 1).replaceAll("''", "'"),
-    );
-    sql += `${text.slice(from, start)}?`;
-    from = end;
-  }
-  return [sql + text.slice(from), values];
-}
-
-function bytesOf(text: string, start: number, end: number): Uint8Array {
-  const bytes = new Uint8Array((end - start) / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.substr(start + 2 * i, 2), 16);
-  return bytes;
 }
 
 /** Inserts rows as an application would: triggers fire, keys are checked. To be called in a transaction. */
