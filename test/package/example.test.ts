@@ -79,7 +79,7 @@ describe('the flights example', () => {
     expect(output).toContain('✓ {"airports":3376,"routes":2977,"flights":20000,"timings":0}');
     expect(output).toContain('Rollback');
     expect(output).toMatch(/Honolulu International +│ Daniel K. Inouye International/);
-    expect(output).toContain('16 of 16 checks held');
+    expect(output).toContain('17 of 17 checks held');
     expect(output).not.toContain('✗');
     expect(code).toBe(0);
     expect(readdirSync(temporary)).toEqual([]);

@@ -14,7 +14,7 @@ const QUERIES = [
   'recordedDelays',
   'recordedRecords',
 ];
-const CHANGES = ['addFlight', 'changeOfMind', 'closeJuneau', 'renameHonolulu'];
+const CHANGES = ['addFlight', 'changeOfMind', 'closeJuneau', 'renameHonolulu', 'archiveJanuary'];
 
 /** Runs and prints every step. Returns whether each one answered what the raw data says. */
 export async function tour(client: Client, data: Data): Promise<boolean[]> {

@@ -1,8 +1,10 @@
 import { asOf } from '@dotdo/dosql/adapters/history';
+import { tier } from '@dotdo/dosql/adapters/tiered';
 import { eq, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import type { Tenant } from './database.ts';
 import { versionsOf } from './history.ts';
+import { slowestAirports } from './queries.ts';
 import { airports, flights, routes } from './schema.ts';
 
 /** An upsert that answers with the row: one more flight from New York to Los Angeles. */
@@ -63,4 +65,15 @@ export async function renameHonolulu(db: Tenant) {
     .where(honolulu);
   const versions = await versionsOf(db, 'HNL');
   return [{ ...names, versions: versions.map(({ name, rowEnd }) => ({ name, current: rowEnd === null })) }];
+}
+
+/** Tiered storage: January's flights move into Parquet files in R2, and every query goes on seeing them */
+export async function archiveJanuary(db: Tenant) {
+  const february = Date.UTC(2001, 1, 1);
+  await (await db.$client).maintenance({ archiveOlderThan: Date.now() - february });
+
+  const inObject = await tier(db, 'hot').$count(flights);
+  const all = await db.$count(flights);
+  const [slowest] = await slowestAirports(db);
+  return [{ inObject, inFiles: all - inObject, slowest: slowest?.iata }];
 }

@@ -1,20 +1,18 @@
 import { DurableObject } from 'cloudflare:workers';
 import * as tail from '@dotdo/dosql/cdc';
 import { createHandler } from '@dotdo/dosql/server';
-import { open } from './database.ts';
+import { type Buckets, open } from './database.ts';
 import { respond } from './routes.ts';
 
-export interface Env {
+export interface Env extends Buckets {
   TENANTS: DurableObjectNamespace<TenantDatabase>;
-  /** Files that every tenant may query. */
-  FILES: R2Bucket;
   /** Signs the tokens of those who use a tenant's database from outside; at least 32 bytes. */
   TOKEN_SECRET: string;
 }
 
 /** One tenant: one Durable Object, one SQLite database. */
 export class TenantDatabase extends DurableObject<Env> {
-  readonly db = open(this.ctx, this.env.FILES);
+  readonly db = open(this.ctx, this.env);
   /** SQL over HTTP and WebSocket, for clients and drizzle-kit. A token is for one tenant. */
   readonly server = createHandler(() => this.db.$client, {
     auth: { secret: this.env.TOKEN_SECRET },
