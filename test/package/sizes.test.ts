@@ -43,13 +43,19 @@ const BUDGETS: Budget[] = [
     what: 'relations + virtual tables, without Parquet',
     entries: (entry) => entry === './virtual',
     without: /^src\/(engine|sql|errors|migration|relation\/parquet)\//,
-    limit: 16,
+    limit: 20,
+  },
+  {
+    what: 'virtual tables, their own code, without Parquet',
+    entries: (entry) => entry === './virtual',
+    without: /^src\/(?!virtual)/,
+    limit: 11,
   },
   {
     what: 'relations + virtual tables, with Parquet, without its libraries',
     entries: (entry) => entry === './virtual',
     without: /^src\/(engine|sql|errors|migration)\//,
-    limit: 20,
+    limit: 26,
   },
   {
     what: 'tiered storage, its own code',
@@ -67,12 +73,12 @@ const BUDGETS: Budget[] = [
     what: 'core + wal + cdc',
     entries: (entry) => /^\.(\/wal|\/cdc)?$/.test(entry),
     needs: './cdc',
-    limit: 38,
+    limit: 40,
   },
   {
     what: 'everything but Parquet, without Drizzle',
     entries: (entry) => !PARQUET.test(entry) && !/^\.\/(drizzle|adapters|server|client)/.test(entry),
-    limit: 43,
+    limit: 45,
   },
 ];
 

@@ -1,3 +1,5 @@
+import { DosqlError } from '../../errors/index.ts';
+
 /** The bytes of one file, which does not change while it is read. */
 export interface ByteSource {
   /** What messages call it. */
@@ -47,8 +49,8 @@ export class FetchedBytes {
   }
 
   slice(start: number, end = this.byteLength): ArrayBuffer | Promise<ArrayBuffer> {
-    // An error of the decoder: offsets that point out of the file.
-    if (!(start >= 0 && start <= end && end <= this.byteLength)) throw new RangeError();
+    if (!(start >= 0 && start <= end && end <= this.byteLength))
+      throw new DosqlError('CORRUPT_FILE', `${this.source.name} points to bytes that it has not.`);
     const ahead = this.#fetched.find((range) => range.start <= start && end <= range.end);
     if (ahead) {
       const bytes = ahead.bytes.slice(start - ahead.start, end - ahead.start);
