@@ -17,7 +17,7 @@ import type { Tiered, Tiers } from './tiers.ts';
 /** The archived rows of one table, for one execution of a statement. */
 export class ArchivedRows implements RelationProvider {
   readonly #segments: readonly Segment[];
-  readonly #version: number;
+  readonly #stamp: string;
   /** Rows that came by, with their keys, where somebody is going to put them back. */
   readonly kept: Map<string, Kept> | undefined;
 
@@ -27,14 +27,14 @@ export class ArchivedRows implements RelationProvider {
     keep: boolean,
   ) {
     const { manifest } = tiers;
-    this.#version = manifest.version();
+    this.#stamp = manifest.stamp();
     this.#segments = manifest.active(foldName(tiered.table.name));
     this.kept = keep ? new Map() : undefined;
   }
 
   /** No row has moved since. */
   valid(): boolean {
-    return this.tiers.manifest.version() === this.#version;
+    return this.tiers.manifest.stamp() === this.#stamp;
   }
 
   async columns(): Promise<readonly RelationColumn[]> {

@@ -122,7 +122,7 @@ async function begin(tiers: Tiers, host: EngineHost, keepDeadMs: number): Promis
     },
   });
   host.onRollback(() => {
-    manifest.forget();
+    manifest.undone();
     tiers.refresh();
   });
   host.onMaintenance((options) => tiers.alone(() => maintain(tiers, options, keepDeadMs)));

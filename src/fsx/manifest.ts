@@ -56,6 +56,7 @@ export interface Committed {
 export class Manifest {
   /** A name of this database in the stores. */
   object = '';
+  #undone = 0;
   #cached: { version: number; segments: Map<string, Segment[]> } = { version: -1, segments: new Map() };
 
   constructor(readonly engine: Engine) {}
@@ -97,7 +98,18 @@ export class Manifest {
     this.run('UPDATE _dosql_tier_meta SET version=version+1');
   }
 
-  /** What was read inside a transaction that is undone. */
+  /** Something was rolled back: a version may come again with other rows. */
+  undone(): void {
+    this.#undone++;
+    this.forget();
+  }
+
+  /** Two equal stamps: no row was moved between them. */
+  stamp(): string {
+    return `${this.version()} ${this.#undone}`;
+  }
+
+  /** Reads the segments anew. */
   forget(): void {
     this.#cached = { version: -1, segments: new Map() };
   }

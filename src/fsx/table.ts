@@ -29,6 +29,8 @@ export interface TierTable {
   rowid: string;
   /** The key is another name of the rowid. */
   integerKey?: true;
+  /** SQLite itself gives no rowid twice. */
+  autoincrement?: true;
 }
 
 /** workerd: 100 columns in a result; the archive reads the rowid and the storage classes beside those of the table. */
@@ -83,6 +85,7 @@ export function describeTier(sql: SqlStorage, name: string): TierTable | undefin
     key,
     rowid: withoutRowid ? '' : rowid!,
     ...(!withoutRowid && key.length === 1 && !indexed && { integerKey: true }),
+    ...(/\bautoincrement\b/i.test(ddl) && { autoincrement: true }),
   };
 }
 

@@ -28,8 +28,8 @@ export function triggersOf(table: TierTable): Map<string, string> {
   add('i', 'AFTER INSERT', `EXISTS(SELECT 1 ${range})`, body);
   const columns = table.key.map((at) => quoteIdentifier(table.columns[at]!.name));
   add('u', `AFTER UPDATE OF ${columns}`, `EXISTS(SELECT 1 ${range})`, body);
-  const { rowid } = table;
-  if (rowid)
+  const { rowid, autoincrement } = table;
+  if (rowid && !autoincrement)
     add(
       'r',
       'BEFORE INSERT',

@@ -114,6 +114,18 @@ describe('writing to archived rows', () => {
       expect(await totals(db)).toMatchObject({ n: 1499, ids: 1499 });
     }));
 
+  it('AUTOINCREMENT goes on where it was, however many of the newest rows are deleted', () =>
+    inObject(async (storage) => {
+      const db = await openTiers(storage);
+      await db.run(EVENTS.replace('PRIMARY KEY', 'PRIMARY KEY AUTOINCREMENT'));
+      await fill(db, 50);
+      await db.maintenance();
+      await db.run('DELETE FROM events WHERE id >= 49');
+      await db.run("INSERT INTO events(at, note) VALUES (1, 'next')");
+      expect((await db.query("SELECT id FROM events WHERE note = 'next'")).rows).toEqual([{ id: 51 }]);
+      expect(await totals(db)).toMatchObject({ n: 49, ids: 49 });
+    }));
+
   it('inside transactions and batches all is undone together', () =>
     inObject(async (storage) => {
       const db = await archived(storage);
