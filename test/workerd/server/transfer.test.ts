@@ -1,115 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { Database } from '../../../src/index.ts';
-import { DB } from '../../../src/index.ts';
+import { type Database, DB } from '../../../src/index.ts';
 import { exportDatabase, importDatabase } from '../../../src/server/transfer/index.ts';
 import { inObject } from '../object.ts';
+import { contents, FULL, fill, load, open, text } from './transfers.ts';
 
-const FULL = { read: true, write: true };
-
-/** One row of each kind of table, and everything that is easily lost. */
-const NASTY = `
-CREATE TABLE "parent ""x""" (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);
-CREATE TABLE child (id INTEGER PRIMARY KEY, parent_id INTEGER NOT NULL REFERENCES "parent ""x"""(id) ON DELETE CASCADE, boss INTEGER REFERENCES child(id), deferred_id INTEGER REFERENCES child(id) DEFERRABLE INITIALLY DEFERRED);
-CREATE TABLE kinds (v, t TEXT, i INTEGER, r REAL, n NUMERIC, b BLOB, upper TEXT GENERATED ALWAYS AS (upper(t)) STORED, twice AS (i*2));
-CREATE TABLE keyed (a TEXT COLLATE NOCASE, b, c TEXT, PRIMARY KEY (a, b DESC)) WITHOUT ROWID;
-CREATE TABLE strict_any (k ANY PRIMARY KEY, v ANY) STRICT;
-CREATE TABLE oid (rowid TEXT, _rowid_ TEXT);
-CREATE TABLE docs (id INTEGER PRIMARY KEY, body TEXT);
-CREATE VIRTUAL TABLE docs_fts USING fts5(body, content='docs', content_rowid='id');
-CREATE VIRTUAL TABLE notes USING fts5(title, body, tag UNINDEXED, tokenize='porter');
-CREATE VIRTUAL TABLE words USING fts5vocab(notes, 'row');
-CREATE VIRTUAL TABLE boxes USING rtree(id, x0, x1, +label);
-CREATE TABLE log (at INTEGER PRIMARY KEY, what TEXT);
-CREATE INDEX by_name ON "parent ""x"""(name COLLATE NOCASE) WHERE name <> '';
-CREATE VIEW both AS SELECT p.name, c.id FROM "parent ""x""" p JOIN child c ON c.parent_id = p.id -- a comment at the end
-;
-CREATE TRIGGER docs_ai AFTER INSERT ON docs BEGIN INSERT INTO docs_fts(rowid, body) VALUES (new.id, new.body); INSERT INTO log(what) VALUES ('doc; ' || new.id); END;
-`;
-
-async function fill(db: Database): Promise<void> {
-  await db.query(NASTY);
-  await db.query(`INSERT INTO "parent ""x""" VALUES (1,'a;b'),(2,'it''s'),(9,'gone')`);
-  await db.query(`DELETE FROM "parent ""x""" WHERE id=9`);
-  await db.query('INSERT INTO child VALUES (5,1,7,6),(6,2,NULL,NULL),(7,1,7,5)');
-  const values = [
-    null,
-    0,
-    -0,
-    5,
-    0.1,
-    1 / 3,
-    1e308,
-    5e-324,
-    2 ** 53,
-    1e21,
-    Infinity,
-    -Infinity,
-    9223372036854775807n,
-    -9223372036854775808n,
-    9007199254740993n,
-    7n,
-    '',
-    '5',
-    '007',
-    'NULL',
-    "x'00'",
-    'a\0b',
-    '\0',
-    'ä\u2028😀\r\n"quoted", \'single\'; -- not a comment /* nor this',
-    'CREATE TRIGGER x; END;',
-    new Uint8Array([]),
-    new Uint8Array([0, 255, 10]),
-  ];
-  for (const v of values) {
-    await db.run('INSERT INTO kinds (v,t,i,r,n,b) VALUES (?,?,?,?,?,?)', [v, v, v, v, v, v]);
-    if (v !== null) await db.run('INSERT OR IGNORE INTO strict_any VALUES (?, ?)', [v, v]);
-    if (v !== null) await db.run('INSERT OR IGNORE INTO keyed VALUES (?, ?, ?)', [v, v, v]);
-  }
-  await db.query('UPDATE kinds SET rowid = rowid * 1000 WHERE rowid > 20');
-  await db.query(`INSERT INTO oid VALUES ('a','b'), ('c','d')`);
-  await db.query(`INSERT INTO docs VALUES (1,'the quick fox'), (40,'a lazy dog')`);
-  await db.query(
-    `INSERT INTO notes(rowid,title,body,tag) VALUES (3,'running','jumps over','t1'), (90,'Title',NULL,'t2')`,
-  );
-  await db.query(`INSERT INTO notes(notes, rank) VALUES ('pgsz', 1000)`);
-  await db.query(`INSERT INTO boxes VALUES (1, 0.1, 0.2, 'one'), (77, -5, 5, 'two')`);
-}
-
-/** Everything that a client could see, with exact values. */
-async function contents(db: Database): Promise<Record<string, unknown>> {
-  const found: Record<string, unknown> = {};
-  const { rows } = await db.query<{ name: string; type: string; sql: string }>(
-    `SELECT name, type, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT GLOB '_dosql_*' AND name NOT GLOB '_cf_*' AND name NOT GLOB '__miniflare*' AND name NOT GLOB '*_fts_*' AND name NOT GLOB 'notes_*' AND name NOT GLOB 'boxes_*' ORDER BY type, name`,
-  );
-  found['schema'] = rows;
-  for (const { name, type } of rows) {
-    if (type !== 'table' && type !== 'view') continue;
-    const quoted = `"${name.replaceAll('"', '""')}"`;
-    const read = await db.query(`SELECT * FROM ${quoted}`, [], { rows: 'values', integers: 'bigint' });
-    const columns = read.columns.map((column) => `typeof("${column}")`).join(',');
-    const classes = await db.query(`SELECT ${columns} FROM ${quoted}`, [], { rows: 'values' });
-    found[name] = { columns: read.columns, rows: read.rows, classes: classes.rows };
-  }
-  found['rowids'] = (await db.query('SELECT rowid FROM kinds')).rows;
-  found['search'] = (await db.query(`SELECT rowid FROM docs_fts('dog')`)).rows;
-  found['stems'] = (await db.query(`SELECT rowid FROM notes('run')`)).rows;
-  found['config'] = (await db.query('SELECT * FROM notes_config')).rows;
-  found['sequence'] = (await db.query('SELECT * FROM sqlite_sequence')).rows;
-  found['violations'] = (await db.query('PRAGMA foreign_key_check')).rows;
-  return found;
-}
-
-const open = (storage: DurableObjectStorage) => DB('test', { storage });
-
-async function text(db: Database, query = ''): Promise<string> {
-  const response = await exportDatabase(new Request(`http://x/export?${query}`), { db, grant: FULL });
-  return response.text();
-}
-
-async function load(db: Database, body: BodyInit, query: string): Promise<Record<string, unknown>> {
-  const request = new Request(`http://x/import?${query}`, { method: 'POST', body });
-  return (await importDatabase(request, { db, grant: FULL })).json();
-}
+const BYTES = new Uint8Array(900_000).map((_, i) => i);
+const LATIN1 = new TextDecoder('latin1').decode(BYTES);
+const TEXT = `'${'ü;'.repeat(200_000)}`;
 
 describe('export and import', () => {
   test('of a dump gives the same database, with every kind of value, table, index, view and trigger', async () => {
@@ -129,6 +26,272 @@ describe('export and import', () => {
         code: 'FOREIGN_KEY_VIOLATION',
       });
       expect(await text(db)).toBe(dump);
+    });
+  });
+
+  test.each(['csv', 'ndjson'])(
+    'of rows as %s keeps the class of every value, also where a column converts',
+    async (format) => {
+      const table =
+        'CREATE TABLE kinds (v, t TEXT, i INTEGER, r REAL, n NUMERIC, b BLOB, upper TEXT AS (upper(t)) STORED)';
+      const all = 'SELECT *, typeof(v), typeof(t), typeof(i), typeof(r), typeof(n), typeof(b) FROM kinds';
+      const values = { rows: 'values', integers: 'bigint' } as const;
+      const [file, before] = await inObject(async (storage) => {
+        const db = await open(storage);
+        await fill(db);
+        return [
+          await text(db, `format=${format}&table=kinds`),
+          (await db.query(all.replace('*', 'v,t,i,r,n,b,upper'), [], values)).rows,
+        ];
+      });
+      await inObject(async (storage) => {
+        const db = await open(storage);
+        await db.query(table);
+        const state = await load(db, file, `id=1&format=${format}&table=kinds`);
+        expect(state).toMatchObject({ done: true });
+        expect((await db.query(all, [], values)).rows).toEqual(before);
+      });
+    },
+  );
+
+  test('of rows of megabytes and of a hundred columns', async () => {
+    const all = async (db: Database) => [
+      // Vitest takes seconds to compare a million bytes.
+      (await db.query<{ a: Uint8Array; b: string }>('SELECT * FROM big')).rows.map(({ a, b, ...rest }) => [
+        new TextDecoder('latin1').decode(a) === LATIN1,
+        b === TEXT,
+        rest,
+      ]),
+      (await db.query('SELECT * FROM wide')).rows,
+    ];
+    const [dump, before] = await inObject(async (storage) => {
+      const db = await open(storage);
+      const columns = Array.from({ length: 100 }, (_, i) => `c${i}`);
+      await db.query(`CREATE TABLE wide (${columns.join(',')})`);
+      await db.query(`INSERT INTO wide VALUES (${columns.map((_, i) => (i % 3 ? i : `'t${i}'`)).join(',')})`);
+      await db.query('CREATE TABLE big (id INTEGER PRIMARY KEY, a, b, c)');
+      for (let id = 1; id <= 3; id++)
+        await db.run('INSERT INTO big VALUES (?, ?, ?, ?)', [id, BYTES, TEXT, `\0${'y'.repeat(5_000)}`]);
+      return [await text(db), await all(db)] as const;
+    });
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await load(db, dump, 'id=1');
+      expect(await all(db)).toEqual(before);
+      expect(before[0]).toMatchObject([
+        [true, true, { id: 1 }],
+        [true, true, { id: 2 }],
+        [true, true, { id: 3 }],
+      ]);
+    });
+  });
+});
+
+describe('an export', () => {
+  const rows =
+    'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<3000) INSERT INTO t SELECT i, i FROM n';
+
+  async function interrupted(db: Database, consistency: string, change: string): Promise<string | Error> {
+    const response = await exportDatabase(new Request(`http://x/export?consistency=${consistency}`), {
+      db,
+      grant: FULL,
+    });
+    const reader = response.body!.getReader();
+    let found = new TextDecoder().decode((await reader.read()).value);
+    // Held: the write waits until the end, so nobody may wait for it.
+    const written = db.query(change);
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        found += new TextDecoder().decode(value);
+      }
+    } catch (error) {
+      return new Error(found.slice(-200), { cause: error });
+    } finally {
+      await written;
+    }
+    return found;
+  }
+
+  test.each(['INSERT INTO t VALUES (9999, 1)', 'CREATE TABLE other (x)'])(
+    'during which somebody runs %s breaks off and cannot be loaded; one that holds the others, or accepts it, goes through',
+    async (change) => {
+      await inObject(async (storage) => {
+        const db = await open(storage);
+        await db.query('CREATE TABLE t (id INTEGER PRIMARY KEY, v)');
+        await db.query(rows);
+        const broken = await interrupted(db, 'checked', change);
+        expect(broken).toBeInstanceOf(Error);
+        expect((broken as Error).message).toMatch(/ROLLBACK; -- DATABASE_CHANGED/);
+        expect((broken as Error).message).not.toContain('COMMIT');
+        const again = change.replace('9999', '9998').replace('other', 'another');
+        expect(await interrupted(db, 'held', again)).toMatch(/COMMIT;\n$/);
+        expect(
+          await interrupted(db, 'page', again.replace('9998', '9997').replace('another', 'third')),
+        ).toMatch(/COMMIT;\n$/);
+      });
+    },
+  );
+
+  test('that nobody reads any more lets the others go on', async () => {
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await db.query('CREATE TABLE t (id INTEGER PRIMARY KEY, v)');
+      await db.query(rows);
+      const response = await exportDatabase(new Request('http://x/export?consistency=held'), {
+        db,
+        grant: FULL,
+      });
+      await response.body!.cancel();
+      await db.query('DROP TABLE t');
+    });
+  });
+
+  test('gives what the grant allows, and no internal table', async () => {
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await db.query(
+        'CREATE TABLE a (x); CREATE TABLE b (x); INSERT INTO a VALUES (1),(2),(3); INSERT INTO b VALUES (1)',
+      );
+      await load(db, 'INSERT INTO b VALUES (2);', 'id=1');
+      expect(await text(db)).not.toContain('_dosql_');
+      const get = (query: string, grant: object) =>
+        exportDatabase(new Request(`http://x/export?${query}`), { db, grant: { ...FULL, ...grant } }).then(
+          (response) => response.text(),
+        );
+      expect(await get('table=A', { tables: ['a'] })).not.toContain('"b"');
+      await expect(get('', { tables: ['a'] })).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' });
+      await expect(get('table=b', { tables: ['a'] })).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' });
+      await expect(get('', { read: false })).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' });
+      await expect(get('table=a', { rowCap: 2 })).rejects.toThrow();
+      for (const name of ['_dosql_import', 'sqlite_master', 'nowhere'])
+        await expect(get(`table=${name}`, {})).rejects.toMatchObject({ code: 'NO_SUCH_TABLE' });
+      await expect(get('format=csv', {})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      await expect(get('format=xml', {})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    });
+  });
+});
+
+describe('an import', () => {
+  test('goes on where it was cut off at any byte, and takes nothing twice', async () => {
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await db.query('CREATE TABLE log (v)');
+      const file = `-- a; comment\nCREATE TABLE t (v);\nCREATE TRIGGER x AFTER INSERT ON t BEGIN INSERT INTO log VALUES (1); SELECT 1; END;\nINSERT INTO t VALUES ('a;''b'), ('ü /* ');\nINSERT INTO "t"("v") VALUES(1),(x'3b');/* ; */\nINSERT INTO t VALUES (NULL);\n`;
+      const bytes = new TextEncoder().encode(file);
+      let offset = 0;
+      for (let end = 7; offset < bytes.length; end += 7) {
+        const more = end < bytes.length ? '&more=1' : '';
+        // From the start each time: what is in is skipped.
+        const state = await load(db, bytes.slice(0, end), `id=a&offset=0${more}`);
+        if (!more) expect(state['done']).toBe(true);
+        offset = more ? (state['offset'] as number) : bytes.length;
+      }
+      expect((await db.query('SELECT count(*) AS n FROM t')).rows).toEqual([{ n: 5 }]);
+      // The trigger was there before the rows behind it, and did not fire.
+      expect((await db.query('SELECT * FROM log')).rows).toEqual([]);
+      await db.query('INSERT INTO t VALUES (2)');
+      expect((await db.query('SELECT * FROM log')).rows).toEqual([{ v: 1 }]);
+      await expect(load(db, '', 'id=b&offset=5')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      await expect(load(db, '', 'id=a&format=csv&table=t')).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      });
+    });
+  });
+
+  test('that fails keeps what came before, says where it stands, and goes on with a mended file', async () => {
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await db.query('CREATE TABLE t (id INTEGER PRIMARY KEY)');
+      const lines = Array.from({ length: 20_000 }, (_, i) => `{"id":${i}}\n`);
+      const broken = [...lines.slice(0, 15_000), '{"id":1}\n', ...lines.slice(15_000)].join('');
+      await expect(load(db, broken, 'id=a&format=ndjson&table=t')).rejects.toMatchObject({
+        code: 'UNIQUE_VIOLATION',
+        message: expect.stringMatching(/between bytes \d+ and \d+/),
+      });
+      expect(await load(db, lines.join(''), 'id=a&format=ndjson&table=t')).toMatchObject({
+        units: 20_000,
+        done: true,
+      });
+      expect((await db.query('SELECT count(*) AS n FROM t')).rows).toEqual([{ n: 20_000 }]);
+    });
+  });
+
+  test('loads into an object that ran its migrations, whose triggers do not fire', async () => {
+    const migrations = [
+      {
+        id: '0001_all',
+        sql: `CREATE TABLE t (id INTEGER PRIMARY KEY, v); CREATE TABLE log (id); CREATE TRIGGER t_ai AFTER INSERT ON t BEGIN INSERT INTO log VALUES (new.id); END; CREATE INDEX i ON t(v);`,
+      },
+    ];
+    const dump = await inObject(async (storage) => {
+      const db = await DB('a', { storage, migrations });
+      await db.query('INSERT INTO t VALUES (1, 2)');
+      return text(db);
+    });
+    await inObject(async (storage) => {
+      const db = await DB('a', { storage, migrations });
+      await load(db, dump, 'id=1');
+      expect((await db.query('SELECT * FROM log')).rows).toEqual([{ id: 1 }]);
+      await db.query('INSERT INTO t VALUES (2, 2)');
+      expect((await db.query('SELECT * FROM log')).rows).toEqual([{ id: 1 }, { id: 2 }]);
+      expect((await db.migrate()).applied).toEqual([]);
+    });
+  });
+
+  test.each([
+    ['DROP TABLE t', 'UNSUPPORTED_STATEMENT'],
+    ['UPDATE t SET id = 2', 'UNSUPPORTED_STATEMENT'],
+    ['DELETE FROM t', 'UNSUPPORTED_STATEMENT'],
+    ['PRAGMA writable_schema=ON', 'UNSUPPORTED_STATEMENT'],
+    ["INSERT INTO _dosql_import VALUES ('x','sql',NULL,0,0,NULL,1,'')", 'NOT_AUTHORIZED'],
+    ['INSERT INTO "_dosql_import"("id") VALUES(1)', 'NOT_AUTHORIZED'],
+    ["INSERT INTO '_DOSQL_import' VALUES (1)", 'NOT_AUTHORIZED'],
+    ['INSERT INTO t SELECT offset FROM _dosql_import', 'NOT_AUTHORIZED'],
+    ['INSERT INTO "t"("id") VALUES((SELECT offset FROM _dosql_import))', 'NOT_AUTHORIZED'],
+    [`INSERT INTO "t"("id") VALUES(1)--'\n,((SELECT offset FROM _dosql_import))--'`, 'NOT_AUTHORIZED'],
+    ['INSERT INTO sqlite_sequence SELECT id, 1 FROM _dosql_import', 'NOT_AUTHORIZED'],
+    ['CREATE VIEW v AS SELECT * FROM _dosql_import', 'NOT_AUTHORIZED'],
+    ['CREATE TRIGGER x AFTER INSERT ON t BEGIN DELETE FROM _dosql_import; END', 'NOT_AUTHORIZED'],
+    ["CREATE VIRTUAL TABLE f USING fts5(x, content='_dosql_import')", 'NOT_AUTHORIZED'],
+    ['CREATE TABLE t (other)', 'UNSUPPORTED_STATEMENT'],
+    ['ROLLBACK', 'DATABASE_CHANGED'],
+    ['INSERT INTO child VALUES (7)', 'FOREIGN_KEY_VIOLATION'],
+    ['INSERT INTO t VALUES (', 'SYNTAX_ERROR'],
+  ])('refuses %s, and keeps nothing of it', async (sql, code) => {
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await db.query(
+        'CREATE TABLE t (id INTEGER PRIMARY KEY); CREATE TABLE child (t REFERENCES t(id)); INSERT INTO t VALUES (1)',
+      );
+      await load(db, 'INSERT INTO t VALUES (5);', 'id=first');
+      const before = await contents(db);
+      await expect(load(db, `INSERT INTO t VALUES (50);\n${sql};\n`, 'id=1')).rejects.toMatchObject({ code });
+      expect(await contents(db)).toEqual(before);
+    });
+  });
+
+  test('needs a token that may write, everywhere for a dump', async () => {
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await db.query('CREATE TABLE t (id); CREATE TABLE u (id)');
+      const post = (query: string, grant: object) =>
+        importDatabase(new Request(`http://x/import?id=1&${query}`, { method: 'POST', body: '{"id":1}\n' }), {
+          db,
+          grant: { ...FULL, ...grant },
+        });
+      await expect(post('', { write: false })).rejects.toMatchObject({ code: 'READ_ONLY' });
+      await expect(post('', { tables: ['t'] })).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' });
+      await expect(post('format=ndjson&table=u', { tables: ['t'] })).rejects.toMatchObject({
+        code: 'NOT_AUTHORIZED',
+      });
+      await expect(post('format=ndjson&table=_dosql_import', {})).rejects.toMatchObject({
+        code: 'NO_SUCH_TABLE',
+      });
+      expect(await (await post('format=ndjson&table=t', { tables: ['t'] })).json()).toMatchObject({
+        done: true,
+      });
     });
   });
 });
