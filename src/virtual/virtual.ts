@@ -81,8 +81,9 @@ export function virtualTables(options: VirtualOptions): Extension<VirtualApi> {
         const known = string
           ? undefined
           : (sources.get(name.toLowerCase()) ?? DECLARED.get(name.toLowerCase()));
-        if (known) return foreign(shown(name), () => known);
-        return ADDRESS.test(name) ? foreign(shown(name), () => ({ url: name })) : undefined;
+        const address = ADDRESS.test(name);
+        if (!known && !address) return undefined;
+        return foreign(address ? shown(name) : name, () => known ?? { url: name });
       });
       return {
         source(name, source) {

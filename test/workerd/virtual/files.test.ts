@@ -71,5 +71,10 @@ describe('text files in R2', () => {
       expect((await db.query('SELECT * FROM crew ORDER BY id DESC LIMIT 1')).rows).toEqual([
         { id: 2, name: 'Bob' },
       ]);
+      expect((await db.explain('SELECT * FROM crew')).sources).toMatchObject([
+        { relation: 'crew', filesRead: 1 },
+      ]);
+      await db.run('CREATE TABLE taken (id)');
+      expect(() => db.source('Taken', { url: 'r2://b/users.json' })).toThrow(/a table is/);
     }));
 });
