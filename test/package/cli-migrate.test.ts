@@ -6,7 +6,7 @@ import { connect } from '../../src/client/index.ts';
 import { Workerd } from '../crash/workerd.ts';
 import { Shell, tokenFor } from './cli/process.ts';
 
-/** 1,000 with DOSQL_RUNS=25, as in the long run. */
+/** 1,000 in the long run. */
 const TENANTS = Math.min(1000, 40 * Number(process.env['DOSQL_RUNS'] ?? 1));
 
 let workerd: Workerd;

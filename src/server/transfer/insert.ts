@@ -13,18 +13,16 @@ export class InsertWriter {
   }
 
   *write(rows: Iterable<readonly Cell[]>): Generator<string> {
-    let parts: string[] = [];
-    let size = 0;
+    let text = '';
     for (const row of rows) {
-      const text = `(${row.map(cellLiteral).join(',')})`;
-      if (parts.length > 0 && size + text.length > STATEMENT_CHARS) {
-        yield this.#head + parts.join(',');
-        parts = [];
-        size = 0;
+      let values = '';
+      for (let i = 0; i < row.length; i++) values += (i ? ',' : '') + cellLiteral(row[i]!);
+      if (text && text.length + values.length > STATEMENT_CHARS) {
+        yield this.#head + text;
+        text = '';
       }
-      parts.push(text);
-      size += text.length + 1;
+      text += `${text && ','}(${values})`;
     }
-    if (parts.length > 0) yield this.#head + parts.join(',');
+    if (text) yield this.#head + text;
   }
 }
