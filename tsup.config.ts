@@ -1,4 +1,5 @@
 import { builtinModules } from 'node:module';
+import { build } from 'esbuild';
 import { defineConfig } from 'tsup';
 
 /** One entry per public module. */
@@ -26,7 +27,7 @@ const modules = {
 
 /** Shared code is split into chunks so that classes keep one identity. */
 export default defineConfig({
-  entry: { ...modules, cli: 'cli/main.ts' },
+  entry: modules,
   format: 'esm',
   target: 'es2022',
   platform: 'neutral',
@@ -34,9 +35,17 @@ export default defineConfig({
   treeshake: true,
   clean: true,
   dts: { entry: modules },
-  external: ['drizzle-orm', /^drizzle-orm\//, /^node:/, 'cloudflare:workers', ...builtinModules],
-  // The libraries of the command are CommonJS.
-  esbuildOptions: (options) => {
-    options.mainFields = ['module', 'main'];
+  external: ['drizzle-orm', /^drizzle-orm\//, /^node:/, 'cloudflare:workers'],
+  // Apart from the modules: its libraries are CommonJS, whose helpers would get into a chunk that every Worker bundles.
+  onSuccess: async () => {
+    await build({
+      entryPoints: ['cli/main.ts'],
+      outfile: 'dist/cli.js',
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'es2022',
+      external: [...builtinModules],
+    });
   },
 });
