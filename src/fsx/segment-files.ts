@@ -59,7 +59,7 @@ export class SegmentFiles {
         if (bytes?.length === end - start) return bytes;
         // A missing copy is no news; a missing original is.
         if (!warm)
-          failure = new RangeError(bytes ? `It has no bytes ${start} to ${end}.` : 'It is not there.');
+          failure = bytes ? `It has no bytes ${start} to ${end}.` : 'It is not there.';
       } catch (error) {
         failure = error;
       }
