@@ -19,6 +19,8 @@ interface Report {
 const LANES = ['old', 'new'];
 /** Times six random histories of the change log per lane: a thousand in both. */
 const HISTORIES = process.env['DOSQL_RUNS'] ?? '84';
+/** What the command does with much data, as processes of its own. */
+const LARGE = ['test/package/cli-large.test.ts', 'test/package/cli-migrate.test.ts'];
 /** A layer that takes longer hangs. */
 const PATIENCE = 25 * 60_000;
 
@@ -66,7 +68,13 @@ if (lanes.length === 0) {
   if (values.lane === undefined) {
     layer('crash', ['-c', 'vitest.crash.config.ts']);
     layer('property, long', ['test/property'], runs);
+    layer('a million rows out and in, a thousand tenants', LARGE, { DOSQL_RUNS: '50' });
   }
+  if (lanes.includes('new'))
+    layer('a million rows into the archive', [...workerd, 'test/workerd/fsx/crash.test.ts'], {
+      LANE: 'new',
+      DOSQL_RUNS: '50',
+    });
   if (globSync('test/workerd/**/*property*{.test.ts,/**/*.test.ts}').length > 0) {
     for (const LANE of lanes)
       layer(`property in workerd, long, ${LANE}`, [...workerd, 'property'], { LANE, DOSQL_RUNS: HISTORIES });
