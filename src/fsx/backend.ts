@@ -96,7 +96,7 @@ export function createTieredBackend(options: TieredOptions): TieredBackend {
         const { engine } = host;
         if (!STARTED.has(engine)) await open(host);
         const tiers = STARTED.get(engine);
-        await tiers?.transaction(() => new TierSchema(tiers).settle(false));
+        await tiers?.transaction(() => new TierSchema(tiers).settle());
         return {};
       },
     },

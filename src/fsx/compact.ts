@@ -62,8 +62,9 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
     group = [];
     size = 0;
   };
-  for (const segment of segments) {
-    for await (const rows of segmentRows(tiers, tiered, segment)) {
+  for (const [i, segment] of segments.entries()) {
+    // Those of `before`, however late the file is opened: what is buried since is counted at the commit.
+    for await (const rows of segmentRows(tiers, tiered, segment, { buried: before[i]! })) {
       for (const row of rows) {
         let classes = '';
         const cells = row.cells.map((value, i) => {

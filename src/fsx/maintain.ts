@@ -41,7 +41,10 @@ export async function maintain(
         break;
       }
       const age = archiveOlderThan === undefined ? tiered.policy.hotMs : durationMs(archiveOlderThan);
-      const batch = await archiveBatch(tiers, tiered, now - age);
+      const batch = await archiveBatch(tiers, tiered, now - age).catch((error) => {
+        if (!isDosqlError(error, 'TIER_CONTENTION')) throw error;
+        report.done = false;
+      });
       if (!batch) break;
       report.archived[name] ??= { rows: 0, stale: 0, segments: 0 };
       const sum = report.archived[name];

@@ -1,8 +1,12 @@
+import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
 import { describeTier, type TierTable } from './table.ts';
 import type { Tiers } from './tiers.ts';
 import { settleTriggers } from './triggers.ts';
+
+/** What an ALTER TABLE was about: a name that changed in its place is a renamed column, unless another table came. */
+type Altered = 'columns' | 'table' | undefined;
 
 /** Follows the schema of tiered tables: files keep the columns that they were written with, by ids that renames do not change. */
 export class TierSchema {
@@ -24,9 +28,11 @@ export class TierSchema {
   after({ verb }: { verb: string }): void {
     const { manifest } = this.tiers;
     const live = new Map(this.#live().map(([name, root]) => [root, name]));
+    let moved = false;
     if (this.#dropped && ![...live.values()].includes(this.#dropped)) this.#forget(this.#dropped);
     for (const [name, root] of this.#roots) {
       const now = live.get(root);
+      if (now && now !== name) moved = true;
       // Of a table that takes another one's place the columns are looked at below.
       if (now && now !== name && this.tiers.tables.has(name)) {
         for (const table of ['_dosql_tier_seg', '_dosql_tier_schema'])
@@ -34,11 +40,11 @@ export class TierSchema {
         manifest.bump();
       }
     }
-    this.settle(verb === 'ALTER');
+    this.settle(verb === 'ALTER' ? (moved ? 'table' : 'columns') : undefined);
   }
 
-  /** Notes new versions of the columns and makes triggers. `altered`: a name that changed in its place is a renamed column. */
-  settle(altered: boolean): void {
+  /** Notes new versions of the columns and makes triggers, after an ALTER of columns or of a table's name. */
+  settle(altered?: Altered): void {
     const { tiers } = this;
     for (const name of tiers.names()) {
       const table = describeTier(tiers.engine.sql, name);
@@ -65,16 +71,32 @@ export class TierSchema {
     manifest.bump();
   }
 
-  #note(name: string, table: TierTable, altered: boolean): void {
+  /** @throws UNSUPPORTED_STATEMENT when another table took the place of this one and columns may have been renamed on the way */
+  #note(name: string, table: TierTable, altered: Altered): void {
     const { manifest } = this.tiers;
     const versions = manifest.schemas(name);
     const last = Math.max(0, ...versions.keys());
     const known = versions.get(last);
-    if (known) identify(table, known, [...versions.values()], altered);
+    if (known) {
+      const [gone, come] = [differing(known, table), differing(table, known)];
+      if (altered === 'table' && gone.length && come.length && manifest.active(name).length)
+        throw new DosqlError(
+          'UNSUPPORTED_STATEMENT',
+          `The new ${name} has ${come} and no ${gone}: its archived rows cannot tell whether that is a renamed column. Use ALTER TABLE … RENAME COLUMN first, or drop and add columns by statements of their own.`,
+          { table: name, columns: come },
+        );
+      identify(table, known, [...versions.values()], altered === 'columns');
+    }
     const json = JSON.stringify(table);
     if (known && JSON.stringify(known) === json) return;
     manifest.run('INSERT INTO _dosql_tier_schema VALUES(?,CAST(? AS INTEGER),?)', name, last + 1, json);
   }
+}
+
+/** Columns that the other table does not have. */
+function differing({ columns }: TierTable, other: TierTable): string[] {
+  const names = new Set(other.columns.map(({ name }) => foldName(name)));
+  return columns.flatMap(({ name }) => (names.has(foldName(name)) ? [] : [name]));
 }
 
 /** Gives columns the ids of those they were before. */

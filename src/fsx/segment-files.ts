@@ -58,8 +58,7 @@ export class SegmentFiles {
         const bytes = await store.getRange(segment.key, start, end - start);
         if (bytes?.length === end - start) return bytes;
         // A missing copy is no news; a missing original is.
-        if (!warm)
-          failure = bytes ? `It has no bytes ${start} to ${end}.` : 'It is not there.';
+        if (!warm) failure = bytes ? `It has no bytes ${start} to ${end}.` : 'It is not there.';
       } catch (error) {
         failure = error;
       }

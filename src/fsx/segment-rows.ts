@@ -21,6 +21,8 @@ export interface SegmentScan {
   readonly columns?: readonly number[];
   /** By id of the column. */
   readonly predicates?: readonly Predicate[];
+  /** Keys of rows to leave out; default: what is buried when the reading begins. */
+  readonly buried?: ReadonlySet<string>;
   readonly report?: (report: { rowGroupsRead: number; rowGroupsSkipped: number; bytesRead: number }) => void;
 }
 
@@ -53,7 +55,7 @@ export async function* segmentRows(
   { files, manifest }: Tiers,
   tiered: Tiered,
   segment: Segment,
-  { columns, predicates = [], report }: SegmentScan = {},
+  { columns, predicates = [], buried, report }: SegmentScan = {},
 ): AsyncGenerator<ArchivedRow[]> {
   const table = tableOf(tiered, segment);
   const file = await files.open(segment);
@@ -74,14 +76,14 @@ export async function* segmentRows(
         column: position.get(foldName(table.columns[at(predicate.column)]!.name))!,
       })),
   };
-  const buried = manifest.tombstones(segment.id);
+  const gone = buried ?? manifest.tombstones(segment.id);
   for await (const batch of file.scan(scan, report)) {
     const rows: ArchivedRow[] = [];
     for (const values of batch) {
       const cells: Cell[] = new Array(table.columns.length).fill(null);
       for (let i = 0; i < wanted.length; i++) cells[wanted[i]!] = values[i]!;
       const key = keyText(table, cells);
-      if (!buried.has(key))
+      if (!gone.has(key))
         rows.push({ key, cells, rowid: rowid ? (values[wanted.length] as number | bigint) : null });
     }
     if (rows.length) yield rows;

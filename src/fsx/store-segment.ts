@@ -17,11 +17,12 @@ interface Commit {
 /** Steps 2 to 5 of the protocol: from bytes in memory to an active segment. */
 export async function storeSegment(
   tiers: Tiers,
-  { policy, table }: Tiered,
+  tiered: Tiered,
   { bytes, tail, zone, rows }: WrittenSegment,
   { version, keys, rowid, commit }: Commit,
 ): Promise<{ rows: number; stale: number }> {
   const { manifest, cold, warm, working } = tiers;
+  const { policy, table } = tiered;
   const name = foldName(policy.table);
   const key = `dosql/${manifest.object}/${encodeURIComponent(table.name).slice(0, 200)}/${crypto.randomUUID()}.parquet`;
   // 2. Intent. The output gate holds the request of step 3 back until this row is durable.
@@ -43,7 +44,8 @@ export async function storeSegment(
     await tiers.onStep('put');
     // 4. Commit: the rows leave the table in the transaction in which the file becomes visible.
     const committed = await tiers.transaction(() => {
-      if (!manifest.pending(id)) throw new DosqlError('TIER_CONTENTION', `${key} was given up meanwhile.`);
+      if (!manifest.pending(id) || !isStill(tiers, name, tiered))
+        throw new DosqlError('TIER_CONTENTION', `${key} was given up meanwhile.`);
       const { rows: left, stale } = commit();
       const footer = bytes.slice(tail);
       const live = rows - stale.size;
@@ -82,4 +84,10 @@ export async function storeSegment(
   } finally {
     working.delete(id);
   }
+}
+
+/** The table has the name and the columns that the file was written for: others would stay behind, or be lost. */
+function isStill({ tables }: Tiers, name: string, { table, version }: Tiered): boolean {
+  const now = tables.get(name);
+  return now?.version === version && JSON.stringify(now.table) === JSON.stringify(table);
 }
