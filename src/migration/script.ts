@@ -20,7 +20,7 @@ export interface Script {
 export const BREAKPOINT = '--> statement-breakpoint';
 
 /** The texts between drizzle-kit's breakpoints, which are comments; within a string it is just text. */
-function pieces(sql: string): string[] {
+export function pieces(sql: string): string[] {
   if (!sql.includes(BREAKPOINT)) return [sql];
   const found: string[] = [];
   const t = tokenize(sql);

@@ -23,8 +23,8 @@ export interface Inspection {
 }
 
 const INTERNAL = /^(_dosql_|__miniflare_|_cf_)/;
-/** In stored text a name may hide in a string: `fts5(x, content='…')`. */
-const HIDDEN_ANYWHERE = /(?<!\w)(_dosql_|__miniflare_|_cf_|sqlite_|pragma_)/i;
+/** In stored text a name may hide in a string, `fts5(x, content='…')`; and FTS5 names its tables `<name>_…`. */
+const HIDDEN_ANYWHERE = /(?<!\w)((_dosql|__miniflare|_cf)(_|(?!\w))|sqlite_|pragma_)/i;
 const CATALOG = /^sqlite_(master|schema|sequence)$/;
 /** Pragmas that only read; the ones with true take an argument. */
 const READERS: Readonly<Record<string, boolean>> = {
@@ -79,7 +79,8 @@ export function inspect(sql: string): Inspection {
       ? refuse(`${statement.verb} is not available over the wire.`)
       : refuse('This is no statement of SQL.', 'SYNTAX_ERROR');
   if (kind === 'ddl') {
-    if (HIDDEN_ANYWHERE.test(text)) return refuse('It names an internal table.');
+    if (HIDDEN_ANYWHERE.test(text) || scan(text, tokenize(text), undefined, names))
+      return refuse('It names an internal table.');
     return { sql: text, access: 'schema', names, tables: [] };
   }
   const t = tokenize(text);
@@ -91,23 +92,23 @@ export function inspect(sql: string): Inspection {
   return { sql: applyEdits(text, edits), access: kind === 'read' ? kind : 'write', names, tables };
 }
 
-/** Collects the names, and says which of them nobody may use. */
+/** Collects the names, and says which of them nobody may use; without `seen`, in DDL, every string may be one. */
 function scan(
   text: string,
   t: Int32Array,
-  seen: ReadonlySet<number>,
+  seen: ReadonlySet<number> | undefined,
   names: Set<string>,
 ): string | undefined {
   for (let i = 0; i < t.length; i += 3) {
     const kind = t[i]!;
     if (!isName(kind)) continue;
     // A string that something is compared with is a value; elsewhere SQLite may take it for a table.
-    if (kind === Token.STRING && isComparison(text, t, i - 3)) continue;
+    if (seen && kind === Token.STRING && isComparison(text, t, i - 3)) continue;
     const name = foldName(unquoteIdentifier(text.slice(t[i + 1], t[i + 2])));
     names.add(name);
     if (INTERNAL.test(name)) return `${name} is internal.`;
     // As a qualifier of a column it is followed by a dot.
-    if (/^(sqlite|pragma)_/.test(name) && !seen.has(t[i + 1]!) && t[i + 3] !== Token.DOT)
+    if (/^(sqlite|pragma)_/.test(name) && !seen?.has(t[i + 1]!) && t[i + 3] !== Token.DOT)
       return `${name} cannot be used here.`;
   }
   return undefined;

@@ -12,15 +12,16 @@ export function toBase64(bytes: Uint8Array): string {
 /** @throws INVALID_PARAMETER */
 export function fromBase64(text: unknown): Uint8Array {
   try {
-    return Uint8Array.from(atob(String(text)), (char) => char.charCodeAt(0));
+    if (typeof text === 'string') return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
   } catch {
-    throw new DosqlError('INVALID_PARAMETER', 'A BLOB is not base64.');
+    // Told below.
   }
+  throw new DosqlError('INVALID_PARAMETER', 'A BLOB is not base64.');
 }
 
 /** @throws INVALID_PARAMETER for anything but a 64-bit integer in decimal */
 export function fromDecimal(text: unknown): bigint {
-  const value = /^-?\d{1,19}$/.test(String(text)) ? BigInt(String(text)) : undefined;
+  const value = typeof text === 'string' && /^-?\d{1,19}$/.test(text) ? BigInt(text) : undefined;
   if (value === undefined || BigInt.asIntN(64, value) !== value)
     throw new DosqlError('INVALID_PARAMETER', 'An integer is not a decimal of 64 bits.');
   return value;
@@ -45,7 +46,8 @@ export function fromJson(value: unknown): SqlValueInput {
   if (!more) {
     if (tag === '$int') return fromDecimal(content);
     if (tag === '$blob') return fromBase64(content);
-    if (tag === '$real' && /^(-?Infinity|-0)$/.test(String(content))) return Number(content);
+    if (tag === '$real' && typeof content === 'string' && /^(-?Infinity|-0)$/.test(content))
+      return Number(content);
   }
   throw new DosqlError(
     'INVALID_PARAMETER',

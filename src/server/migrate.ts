@@ -4,10 +4,13 @@ import { enter } from '../engine/scope.ts';
 import { DosqlError } from '../errors/index.ts';
 import { atomically } from '../migration/migrate.ts';
 import { withoutForeignKeys } from '../migration/rebuild.ts';
-import { BREAKPOINT, needsRebuild, parseScript, runScript } from '../migration/script.ts';
+import { BREAKPOINT, needsRebuild, parseScript, pieces, runScript } from '../migration/script.ts';
 import type { Limits } from './grant.ts';
 import { readJson } from './respond.ts';
 import type { TransferContext } from './transfer/context.ts';
+
+/** Between statements that were sent one by one. */
+const BETWEEN = `;\n${BREAKPOINT}\n`;
 
 /** A migration that is in place, as the ledger knows it. */
 export interface AppliedMigration {
@@ -46,16 +49,20 @@ export async function migrateDatabase(
     string,
     unknown
   >;
-  // Nobody reaches an internal table by way of a migration.
-  for (const item of [statements ?? [], migrations ?? []].flat() as (string | { sql: string })[])
-    check(typeof item === 'string' ? item : item.sql);
-  if (Array.isArray(statements)) return Response.json(await apply(db.scope.engine, ctx, statements));
-  if (!Array.isArray(migrations))
+  const wanted = statements ?? migrations;
+  const texts = Array.isArray(wanted) ? wanted.map((item) => (statements ? item : item?.sql)) : [undefined];
+  if (!texts.every((text) => typeof text === 'string'))
     throw new DosqlError(
       'MIGRATION_INVALID',
       'The body is { migrations: [{ id, sql, when }] } or { statements: [sql] }.',
     );
-  return Response.json(await db.migrate({ migrations, ...(outOfOrder === 'error' && { outOfOrder }) }));
+  // Nobody reaches an internal table by way of a migration: what is checked is what will run, cut where it will be cut.
+  const whole = texts.join(BETWEEN);
+  for (const text of statements ? [whole] : texts) for (const piece of pieces(text)) check(piece);
+  if (statements) return Response.json(await apply(db.scope.engine, ctx, whole));
+  return Response.json(
+    await db.migrate({ migrations: wanted as [], ...(outOfOrder === 'error' && { outOfOrder }) }),
+  );
 }
 
 /** drizzle's own migrators leave columns out. */
@@ -75,9 +82,8 @@ function applied(sql: SqlStorage): AppliedMigration[] {
 async function apply(
   engine: Engine,
   ctx: DurableObjectState | undefined,
-  statements: readonly string[],
+  sql: string,
 ): Promise<{ applied: number }> {
-  const sql = statements.join(`;\n${BREAKPOINT}\n`);
   const script = parseScript(engine, { id: 'push', sql, hash: '', when: undefined });
   const rebuild = needsRebuild(engine, script);
   const run = () => atomically(engine, () => runScript(engine, script, rebuild));

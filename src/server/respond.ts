@@ -58,15 +58,22 @@ export function failure(error: unknown): Response {
 export async function readJson(request: Request, limit: number): Promise<unknown> {
   const check = (bytes: number) => within('bytes of body', limit, bytes, 'Send several requests.');
   check(Number(request.headers.get('content-length')));
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+  const decode = (chunk?: Uint8Array) => {
+    try {
+      return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode();
+    } catch {
+      throw new DosqlError('INVALID_ARGUMENT', 'The body is not UTF-8.');
+    }
+  };
   let bytes = 0;
   let text = '';
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
     check(bytes);
-    text += decoder.decode(chunk, { stream: true });
+    text += decode(chunk);
   }
-  return parseJson(text + decoder.decode());
+  return parseJson(text + decode());
 }
 
 /** @throws INVALID_ARGUMENT unless it is an object */

@@ -133,9 +133,15 @@ export function redacted<T>(plan: Plan, values: readonly SqlValue[], work: () =>
     return work();
   } catch (error) {
     if (!isDosqlError(error) || values.length === 0) throw error;
-    const message = error.message.replace(/"[^"]*"|'[^']*'/g, (quoted) =>
-      plan.sql.includes(quoted.slice(1, -1)) ? quoted : '…',
-    );
+    const known = (text: string) => plan.sql.includes(text);
+    // FTS5 names parts of what it is to look for.
+    const given = (text: string) =>
+      !known(text) && values.some((value) => typeof value === 'string' && value.includes(text));
+    const message = error.message
+      .replace(/"[^"]*"|'[^']*'/g, (quoted) => (known(quoted.slice(1, -1)) ? quoted : '…'))
+      .replace(/(?<=^(no such column|unknown special query): ).+?(?=: SQLITE_|$)/s, (part) =>
+        given(part) ? '…' : part,
+      );
     const hidden = values.reduce<string>(
       (text, value) =>
         typeof value === 'string' && value.length > 3 && !plan.sql.includes(value)
@@ -144,7 +150,8 @@ export function redacted<T>(plan: Plan, values: readonly SqlValue[], work: () =>
       message,
     );
     if (hidden === error.message) throw error;
-    const { table, columns, constraint, limit } = error;
+    const { table, constraint, limit } = error;
+    const columns = error.columns?.filter((column) => !given(column));
     throw new DosqlError(error.code, hidden, { table, columns, constraint, limit });
   }
 }

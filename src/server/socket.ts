@@ -18,6 +18,8 @@ interface SocketOptions {
 }
 
 const TAG = 'dosql';
+/** Messages in the change log belong to no table. */
+const OF_TABLES: readonly string[] = ['insert', 'update', 'delete', 'schema'];
 // workerd: a WebSocket message has at most 1 MiB.
 const MESSAGE_CHARS = 1_000_000;
 
@@ -100,10 +102,14 @@ export class Sockets {
       const { liveTail } = this.#tail(session);
       const { tables: granted } = session.grant;
       const tables = changes.tables ?? granted;
-      if (granted && !tables!.every((table) => granted.includes(table)))
+      if (granted && ![tables].flat().every((table) => granted.includes(table!)))
         throw new DosqlError('NOT_AUTHORIZED', 'The tail names a table that this access does not include.');
       keepSubscription(socket, id, { tail: {} });
-      const { since, ops } = changes;
+      const { since } = changes;
+      const asked: readonly string[] | undefined = changes.ops;
+      const ops = (
+        granted ? OF_TABLES.filter((op) => !Array.isArray(asked) || asked.includes(op)) : asked
+      ) as typeof changes.ops;
       await liveTail(session.db as never, this.#tailSocket(socket, id) as unknown as WebSocket, {
         ...(since !== undefined && { since }),
         ...(ops && { ops }),

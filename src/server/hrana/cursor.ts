@@ -1,17 +1,12 @@
 import { within } from '../budget.ts';
-import { CONTROL, type HranaContext, inTurn, steps } from './pipeline.ts';
+import { CONTROL, type HranaContext, inTurn, steps, stepsOf } from './pipeline.ts';
 import type { Batch, BatchResult } from './proto.ts';
 
 /** `POST /v3/cursor`: `{ baton, batch }`, answered with lines of JSON. @throws STREAM_EXPIRED, LIMIT_EXCEEDED */
 export async function answerCursor(context: HranaContext, body: Record<string, unknown>): Promise<Response> {
   const { baton, batch } = body as { baton?: unknown; batch?: Batch };
   const { session, streams } = context;
-  within(
-    'statements',
-    session.limits.statements + CONTROL,
-    batch?.steps?.length ?? 0,
-    'Send several batches.',
-  );
+  within('statements', session.limits.statements + CONTROL, stepsOf(batch).length, 'Send several batches.');
   const stream = streams.take(baton, session.grant);
   const request = { type: 'batch', ...(batch && { batch }) };
   const result = await inTurn(context, stream, [request], (autocommit) => steps(stream, batch, autocommit));

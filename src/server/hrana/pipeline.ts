@@ -31,7 +31,7 @@ export async function answerPipeline(context: HranaContext, body: Record<string,
   const { session, streams } = context;
   within('requests', 10 * session.limits.statements, requests.length, 'Send several pipelines.');
   const statements = requests.reduce(
-    (sum, { type, batch }) => sum + (batch?.steps?.length ?? +(type === 'execute')),
+    (sum, { type, batch }) => sum + stepsOf(batch).length + +(type === 'execute'),
     0,
   );
   within('statements', session.limits.statements + CONTROL, statements, 'Send several pipelines.');
@@ -77,9 +77,16 @@ function interactive(): DosqlError {
   );
 }
 
-/** Every statement that a request may run. */
+/** @throws INVALID_ARGUMENT */
+export function stepsOf(batch: Batch | undefined): Batch['steps'] {
+  const steps = batch?.steps ?? [];
+  if (Array.isArray(steps) && steps.every(Boolean)) return steps;
+  throw new DosqlError('INVALID_ARGUMENT', 'The steps of a batch are an array of objects.');
+}
+
+/** Every text that a request may run. */
 function textsOf(stream: Stream, { stmt, batch, sql, sql_id, type }: StreamRequest): string[] {
-  const stmts = batch?.steps?.map((step) => step?.stmt) ?? [];
+  const stmts = stepsOf(batch).map((step) => step.stmt);
   if (stmt) stmts.push(stmt);
   if (type === 'sequence') stmts.push({ ...(sql != null && { sql }), ...(sql_id != null && { sql_id }) });
   return stmts.flatMap((one) => {
@@ -102,10 +109,11 @@ function* work(
   autocommit: () => boolean,
 ): Work<StreamResult[]> {
   const results: StreamResult[] = [];
+  const sequenced = { statements: 0 };
   for (const request of requests) {
     const { type } = request;
     try {
-      const more = yield* respond(session, stream, request, autocommit);
+      const more = yield* respond(session, stream, request, autocommit, sequenced);
       results.push(
         'error' in more ? { type: 'error', error: more.error } : { type: 'ok', response: { type, ...more } },
       );
@@ -121,6 +129,7 @@ function* respond(
   stream: Stream,
   request: StreamRequest,
   autocommit: () => boolean,
+  sequenced: { statements: number },
 ): Work<object | { error: HranaError }> {
   const { type, stmt, batch, sql_id } = request;
   switch (type) {
@@ -133,7 +142,8 @@ function* respond(
     case 'sequence': {
       const sql = textOf(stream, request);
       const spans = splitStatements(sql);
-      within('statements', session.limits.statements, spans.length, 'Send several sequences.');
+      sequenced.statements += spans.length;
+      within('statements', session.limits.statements, sequenced.statements, 'Send several pipelines.');
       for (const { start, end } of spans) {
         const answer = yield { stmt: { want_rows: false }, sql: sql.slice(start, end) };
         if ('error' in answer) return answer;
@@ -172,7 +182,7 @@ export function* steps(
   autocommit: () => boolean,
 ): Work<BatchResult> {
   const result: BatchResult = { step_results: [], step_errors: [] };
-  for (const { condition, stmt } of batch?.steps ?? []) {
+  for (const { condition, stmt } of stepsOf(batch)) {
     let answer: Answer | undefined;
     try {
       if (!condition || holds(condition, result, autocommit)) answer = yield ask(stream, stmt);
@@ -187,7 +197,7 @@ export function* steps(
 
 function holds(condition: Condition, result: BatchResult, autocommit: () => boolean): boolean {
   const one = (inner: Condition) => holds(inner, result, autocommit);
-  switch (condition.type) {
+  switch (condition?.type) {
     case 'ok':
       return result.step_results[condition.step] != null;
     case 'error':
@@ -195,12 +205,13 @@ function holds(condition: Condition, result: BatchResult, autocommit: () => bool
     case 'not':
       return !one(condition.cond);
     case 'and':
-      return condition.conds.every(one);
+      if (Array.isArray(condition.conds)) return condition.conds.every(one);
+      break;
     case 'or':
-      return condition.conds.some(one);
+      if (Array.isArray(condition.conds)) return condition.conds.some(one);
+      break;
     case 'is_autocommit':
       return autocommit();
-    default:
-      throw new DosqlError('INVALID_ARGUMENT', 'This type of condition is unknown.');
   }
+  throw new DosqlError('INVALID_ARGUMENT', 'A condition is none of Hrana.');
 }

@@ -45,13 +45,13 @@ export class Streams {
     const { expires: _, ...rights } = grant;
     const owner = JSON.stringify(rights);
     if (baton === undefined || baton === null || baton === BLANK) return new Stream(owner);
-    const stream = this.#open.get(String(baton));
+    const stream = this.#open.get(baton as string);
     if (stream?.owner !== owner)
       throw new DosqlError(
         'STREAM_EXPIRED',
         'The stream was idle for 10 s, or the object was restarted; its transaction was rolled back. Begin again.',
       );
-    this.#drop(String(baton), stream);
+    this.#drop(baton as string, stream);
     return stream;
   }
 

@@ -42,9 +42,12 @@ function fromHrana(value: Value): SqlValueInput {
 }
 
 /** Values in binding order; what is given by name takes the place of what is given by position. @throws PARAMETER_COUNT */
-export function paramsOf({ args = [], named_args = [] }: Stmt, statement: Statement): Params {
-  const values: SqlValueInput[] = args.map(fromHrana);
-  for (const { name, value } of named_args) {
+export function paramsOf({ args, named_args }: Stmt, statement: Statement): Params {
+  const lists = [args ?? [], named_args ?? []];
+  if (!lists.every(Array.isArray) || !(named_args ?? []).every(Boolean))
+    throw new DosqlError('INVALID_PARAMETER', 'Arguments are arrays.');
+  const values: SqlValueInput[] = (args ?? []).map(fromHrana);
+  for (const { name, value } of named_args ?? []) {
     const found = statement.parameters.filter(
       (parameter) =>
         parameter.name === name || parameter.name?.slice(1) === name || `?${parameter.index}` === name,

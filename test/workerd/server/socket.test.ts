@@ -199,9 +199,20 @@ test('rights hold on a socket, and end with the token', async () => {
     error: { code: 'NOT_AUTHORIZED' },
   });
   expect(await reader.ask({ id: 4, subscribe: { changes: {} } })).toMatchObject({ type: 'ready' });
+  const all = { tables: ['items'], ops: ['insert', 'message'] };
+  expect(await reader.ask({ id: 5, subscribe: { changes: all } })).toMatchObject({ type: 'ready' });
+  expect(await reader.ask({ id: 6, subscribe: { changes: { tables: 5 } } })).toMatchObject({
+    error: { code: 'NOT_AUTHORIZED' },
+  });
   await write(stub, 'INSERT INTO wages VALUES (1)');
+  // A message belongs to no table.
+  await runInDurableObject(stub, async (object) => {
+    const { log } = await object.database;
+    log.emit('wages', { amount: 1 });
+  });
   await write(stub, "INSERT INTO items (name) VALUES ('a')");
-  expect(await reader.take()).toMatchObject({ events: [{ table: 'items' }] });
+  for (let i = 0; i < 2; i++)
+    expect(await reader.take()).toMatchObject({ events: [{ table: 'items', op: 'insert' }] });
   const brief = await Client.open(stub, { expiresIn: 60 });
   const pushed = await Client.open(stub, { expiresIn: 60 });
   await pushed.ask({ id: 1, subscribe: { sql: 'SELECT count(*) FROM items' } });
