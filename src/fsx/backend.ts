@@ -3,11 +3,12 @@ import { DosqlError } from '../errors/index.ts';
 import { addResolver } from '../relation/relations.ts';
 import { foldName } from '../sql/identifier.ts';
 import { durationMs } from '../wal/duration.ts';
-import { ELSEWHERE } from '../wal/store.ts';
+import { ELSEWHERE } from '../wal/elsewhere.ts';
 import { kvStore } from './kv-store.ts';
 import { maintain } from './maintain.ts';
 import { TIER_TABLES } from './manifest.ts';
 import { isObjectStore, type ObjectStore } from './object-store.ts';
+import { parentOf } from './parents.ts';
 import { policyOf, type TierPolicy } from './policy.ts';
 import { r2Store } from './r2-store.ts';
 import { refusePast, resolver } from './resolver.ts';
@@ -128,6 +129,7 @@ async function begin(tiers: Tiers, host: EngineHost, keepDeadMs: number): Promis
   host.onMaintenance((options) => tiers.alone(() => maintain(tiers, options, keepDeadMs)));
   addResolver(host, resolver(tiers));
   host.onPlan((statement) => refusePast(tiers, statement));
+  host.onPlan((statement) => parentOf(tiers, statement));
   host.onPlan((statement) => {
     const target = statement.tables.find(({ role }) => role === 'write');
     if (!target || !looksAtKeys(statement) || !tiers.tables.has(foldName(target.name))) return undefined;
