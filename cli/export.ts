@@ -10,6 +10,7 @@ interface ExportOptions extends RemoteOptions {
   format: 'sql' | 'ndjson' | 'csv';
   table?: string[];
   consistency: string;
+  tier: string;
 }
 
 interface Sink {
@@ -37,9 +38,14 @@ export function exportCommand(output: Output): Command {
         .choices(['checked', 'held', 'page'])
         .default('checked'),
     )
+    .addOption(
+      new Option('--tier <tier>', 'hot: leave rows out that are archived outside of the object')
+        .choices(['all', 'hot'])
+        .default('all'),
+    )
     .action(async (url: string, options: ExportOptions) => {
-      const { out, format, table = [], consistency } = options;
-      const search = new URLSearchParams({ format, consistency });
+      const { out, format, table = [], consistency, tier } = options;
+      const search = new URLSearchParams({ format, consistency, tier });
       for (const name of table) search.append('table', name);
       const response = await clientOf(url, options).request(`export?${search}`);
       if (!out) {

@@ -147,17 +147,20 @@ export class Socket {
 
   #add(begin: Kept['begin'], handle: Kept['handle'], onError: Kept['onError']): Kept & Subscription {
     const id = `${++this.#ids}`;
-    const close = () => {
-      if (!this.#kept.delete(id)) return;
-      if (this.#kept.size === 0) this.close();
-      else this.#send(id, { unsubscribe: true });
-    };
+    const close = () => this.#end(id);
     const kept = { position: undefined, begin, handle, onError, work: Promise.resolve(), close };
     this.#kept.set(id, kept);
     // Behind the caller's own lines, which may still set the position.
     queueMicrotask(() => this.#send(id, begin()));
     if (!this.#active) void this.#connect();
     return kept;
+  }
+
+  /** Without subscriptions there is nothing to stay connected for. */
+  #end(id: string): void {
+    if (!this.#kept.delete(id)) return;
+    if (this.#kept.size === 0) this.close();
+    else this.#send(id, { unsubscribe: true });
   }
 
   #send(id: string, message: object): void {
@@ -227,8 +230,7 @@ export class Socket {
         const done = await kept.handle(said);
         if (done !== undefined && current()) this.#send(id, { ack: done });
       } catch (cause) {
-        this.#kept.delete(id);
-        this.#send(id, { unsubscribe: true });
+        this.#end(id);
         report(kept, cause);
       }
     });

@@ -1,7 +1,8 @@
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import { assertArgument, assertLsn } from './argument.ts';
-import { ELSEWHERE, type LogStore } from './store.ts';
+import { ELSEWHERE } from './elsewhere.ts';
+import type { LogStore } from './store.ts';
 import type { TrackedTable } from './table.ts';
 
 /**

@@ -3,6 +3,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { enter } from '../../engine/scope.ts';
 import { DosqlError } from '../../errors/index.ts';
 import { foldName } from '../../sql/identifier.ts';
+import { ELSEWHERE } from '../../wal/elsewhere.ts';
 import type { Cell } from './cell.ts';
 import { allowTable, oneOf, onlyTable, type TransferContext } from './context.ts';
 import { csvRecords, ndjsonRows, sqlDump } from './dump.ts';
@@ -12,6 +13,7 @@ import { readSchema, type Schema, type TransferTable } from './schema.ts';
 const TYPES = { sql: 'text/x-sql', ndjson: 'application/x-ndjson', csv: 'text/csv' } as const;
 const FORMATS = ['sql', 'ndjson', 'csv'] as const;
 const CONSISTENCY = ['checked', 'held', 'page'] as const;
+const TIERS = ['all', 'hot'] as const;
 type Consistency = (typeof CONSISTENCY)[number];
 
 /** Other events of the object have their turn at least this often, in milliseconds. */
@@ -23,7 +25,8 @@ const BUFFER_BYTES = 65_536;
 /**
  * `GET /export?format=sql|ndjson|csv&table=…&consistency=checked|held|page`: streams the database (sql), or the rows of
  * one table, in pages that others may come between. `checked`, the default, breaks the stream off when something was
- * written meanwhile; `held` makes everybody wait until the end; `page` accepts that pages are of different moments.
+ * written meanwhile; `held` makes everybody wait until the end; `page` accepts that pages are of different moments. With
+ * `tier=hot` a table's archived rows are left out.
  * @throws NOT_AUTHORIZED, NO_SUCH_TABLE, INVALID_ARGUMENT, UNSUPPORTED_STATEMENT
  */
 export async function exportDatabase(request: Request, context: TransferContext): Promise<Response> {
@@ -33,6 +36,7 @@ export async function exportDatabase(request: Request, context: TransferContext)
   const url = new URL(request.url);
   const format = oneOf(url, 'format', FORMATS);
   const consistency = oneOf(url, 'consistency', CONSISTENCY);
+  const hot = oneOf(url, 'tier', TIERS) === 'hot';
   const wanted = format === 'sql' ? url.searchParams.getAll('table') : [onlyTable(url, format)];
   if (wanted.length === 0 && grant.tables)
     throw new DosqlError(
@@ -47,7 +51,8 @@ export async function exportDatabase(request: Request, context: TransferContext)
     if (!schema.tables.some((table) => foldName(table.name) === name))
       throw new DosqlError('NO_SUCH_TABLE', `no such table: ${name}`, { table: name });
   }
-  const source = new Source(context, consistency, schema);
+  if (!hot) for (const { name } of schema.tables) requireHere(engine, name);
+  const source = new Source(context, consistency, schema, hot);
   const [only] = schema.tables;
   const text =
     format === 'sql'
@@ -61,6 +66,16 @@ export async function exportDatabase(request: Request, context: TransferContext)
   });
 }
 
+/** @throws UNSUPPORTED_STATEMENT for a table with archived rows, which would be missing */
+function requireHere(engine: Engine, table: string): void {
+  if (!ELSEWHERE.get(engine)?.(foldName(table))) return;
+  throw new DosqlError(
+    'UNSUPPORTED_STATEMENT',
+    `Rows of ${table} are archived outside of the object and cannot be exported; tier=hot exports those in the object only.`,
+    { table },
+  );
+}
+
 /** Where an export reads, and what it watches while it does. */
 class Source {
   readonly #engine: Engine;
@@ -71,6 +86,7 @@ class Source {
     private readonly context: TransferContext,
     private readonly consistency: Consistency,
     private readonly schema: Schema,
+    private readonly hot: boolean,
   ) {
     this.#engine = context.db.scope.engine;
   }
@@ -96,6 +112,8 @@ class Source {
       yield page.rows;
       after = page.last;
     } while (after);
+    // They may have been moved meanwhile.
+    if (!this.hot) requireHere(this.#engine, table.name);
   }
 
   /** The text, and behind it the answer to whether it is of one moment. */

@@ -1,4 +1,5 @@
 import type { Engine } from '../../engine/engine.ts';
+import { hotOnly } from '../../engine/foreign.ts';
 import { quoteIdentifier } from '../../sql/identifier.ts';
 import type { SqlValue } from '../../sql/literal.ts';
 import type { Cell } from './cell.ts';
@@ -82,12 +83,15 @@ export function readPage(
 ): Page {
   const pager = after ? next : first;
   const bound = (after ?? []) as SqlValue[];
-  const [fit, there] = engine.all(engine.plan(pager.sizes), bound, 'number')[0] as [number, number];
+  const all = (sql: string, values: SqlValue[]) => {
+    const plan = engine.plan(sql);
+    return engine.all(plan.foreign ? hotOnly(plan) : plan, values, 'number');
+  };
+  const [fit, there] = all(pager.sizes, bound)[0] as [number, number];
   const count = Math.min(fit ?? 0, there, PAGE_ROWS);
   if (count === 0) return { rows: [], last: undefined };
   // A text per number of rows would fill the cache of plans, so the limit is a value as well.
-  const read = (sql: string, limit: number) =>
-    engine.all(engine.plan(`${sql}?`), [...bound, limit], 'number').map(cellsOf);
+  const read = (sql: string, limit: number) => all(`${sql}?`, [...bound, limit]).map(cellsOf);
   const [rows, ...wider] = pager.parts.map((sql) => read(sql, count)) as [Cell[][], ...Cell[][][]];
   for (const more of wider) for (let i = 0; i < count; i++) rows[i]!.push(...more[i]!);
   return { rows, last: count === there ? undefined : read(pager.keys, count - 1)[0] };

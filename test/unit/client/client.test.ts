@@ -215,4 +215,12 @@ describe('changes', () => {
     const wrong = await new Promise((resolve) => near.subscribe('SELECT * FROM nowhere', () => {}, resolve));
     expect(wrong).toMatchObject({ code: 'NO_SUCH_TABLE' });
   });
+
+  test('leave no connection behind when the last subscription has failed', async () => {
+    const { far } = fresh();
+    const failed = new Promise((resolve) => far.subscribe('SELECT * FROM nowhere', () => {}, resolve));
+    expect(await failed).toMatchObject({ code: 'NO_SUCH_TABLE' });
+    await until(() => relay.size === 0);
+    expect(relay.size).toBe(0);
+  });
 });

@@ -29,6 +29,11 @@ export class Relay {
     return relay;
   }
 
+  /** How many connections there are. */
+  get size(): number {
+    return this.#pairs.size;
+  }
+
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }

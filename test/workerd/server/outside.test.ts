@@ -19,7 +19,7 @@ beforeAll(() =>
 );
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes, each compared as a whole.
-type Post = (path: string, body: object) => Promise<any>;
+type Post = (path: string, body?: object) => Promise<any>;
 
 /** A server whose database has old rows in R2 and may read files there. */
 function served<T>(work: (post: Post) => Promise<T>): Promise<T> {
@@ -42,9 +42,9 @@ function served<T>(work: (post: Post) => Promise<T>): Promise<T> {
     const handler = createHandler(db, { auth: () => ({ read: true, write: true }) });
     return work(async (path, body) => {
       const response = await handler.fetch(
-        new Request(`https://x${path}`, { method: 'POST', body: JSON.stringify(body) }),
+        new Request(`https://x${path}`, body && { method: 'POST', body: JSON.stringify(body) }),
       );
-      return response.json();
+      return response.headers.get('content-type') === 'application/json' ? response.json() : response.text();
     });
   });
 }
@@ -130,4 +130,18 @@ test('Hrana: statements, batches, sequences and interactive transactions read ou
       requests: [execute('SELECT count(*) FROM s2')],
     });
     expect(ids(counted[0].response.result)).toEqual(['2']);
+  }));
+
+test('an export never leaves archived rows out without a word', () =>
+  served(async (post) => {
+    for (const search of ['', '?table=events', '?format=csv&table=events', '?consistency=page'])
+      expect(await post(`/export${search}`), search).toMatchObject({
+        code: 'UNSUPPORTED_STATEMENT',
+        table: 'events',
+        message: expect.stringContaining('tier=hot'),
+      });
+    const hot = await post('/export?format=csv&table=events&tier=hot');
+    expect(hot.match(/^\d/gm)).toEqual(['3']);
+    expect(await post('/export?tier=hot')).toMatch(/COMMIT;\n$/);
+    expect(await post('/export?tier=cold')).toMatchObject({ code: 'INVALID_ARGUMENT' });
   }));
