@@ -156,6 +156,15 @@ describe('globs', () => {
     expect(others.filter((key) => glob.matches(key))).toEqual([]);
   });
 
+  test('many wildcards and long keys take no time', () => {
+    const key = 'a'.repeat(1000);
+    const started = performance.now();
+    for (const pattern of ['*a'.repeat(100), '**/*a*a*a*a', '{*a,*aa}'.repeat(50), '**'.repeat(200)])
+      expect(parseGlob(`${pattern}b`)!.matches(key)).toBe(false);
+    expect(performance.now() - started).toBeLessThan(2000);
+    expect(parseGlob('[z-a]*')!.matches('b')).toBe(false);
+  });
+
   test('what matches begins with the prefix that is listed', () => {
     const piece = fc.constantFrom('a', 'b', '/', '*', '?', '**', '[ab]', '{a,b}', '.');
     fc.assert(
