@@ -136,7 +136,7 @@ export function createHandler(source: DatabaseSource, options: HandlerOptions): 
       return cors ? withCors(response, request, cors) : response;
     },
     webSocketMessage: (socket, message) => sockets.message(socket, message),
-    webSocketClose: async (socket) => sockets.forget(socket),
+    webSocketClose: async (socket) => sockets.closed(socket),
     webSocketError: async (socket) => sockets.forget(socket),
   };
 }

@@ -2,7 +2,7 @@ import type { Engine } from '../engine/engine.ts';
 import { attached, keepSubscription, live as living } from './attachment.ts';
 import { paramsFromJson, toJson } from './json.ts';
 import { one } from './query.ts';
-import { wireError } from './respond.ts';
+import { MESSAGE_CHARS, tooLarge, wireError } from './respond.ts';
 import type { Session } from './session.ts';
 
 /** Live queries of all sockets: each runs again after a commit, and is sent when its rows are others than before. */
@@ -62,7 +62,10 @@ export class LiveQueries {
       try {
         const { columns, rows } = await one(session, live.sql, paramsFromJson(live.params));
         const result = { columns, rows: rows.map((row) => row.map(toJson)) };
-        const print = await digest(JSON.stringify(result));
+        const text = JSON.stringify(result);
+        // With the rest of the message; ends the subscription.
+        if (text.length + id.length + 100 > MESSAGE_CHARS) throw tooLarge();
+        const print = await digest(text);
         const now = attached(socket)?.subscriptions[id]?.live;
         // Ended or begun anew meanwhile.
         if (print === live.print || !now || now.sql !== live.sql || now.sent !== live.sent) continue;

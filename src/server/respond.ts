@@ -19,6 +19,13 @@ const STATUS: Partial<Record<DosqlErrorCode, number>> = {
   DATABASE_FULL: 507,
 };
 
+/** workerd: a WebSocket message has at most 1 MiB. */
+export const MESSAGE_CHARS = 1_000_000;
+
+export function tooLarge(): DosqlError {
+  return new DosqlError('LIMIT_EXCEEDED', 'The result does not fit into a message: use POST /query.');
+}
+
 /** An error as it goes over the wire. */
 export interface WireError {
   code: DosqlErrorCode;

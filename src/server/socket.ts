@@ -5,7 +5,7 @@ import { within } from './budget.ts';
 import type { Grant, Limits } from './grant.ts';
 import { LiveQueries } from './live.ts';
 import { answer } from './query.ts';
-import { parseJson, wireError } from './respond.ts';
+import { MESSAGE_CHARS, parseJson, tooLarge, wireError } from './respond.ts';
 import type { Session } from './session.ts';
 import { type Tail, TailSocket } from './tail-socket.ts';
 
@@ -20,8 +20,6 @@ interface SocketOptions {
 const TAG = 'dosql';
 /** Messages in the change log belong to no table. */
 const OF_TABLES: readonly string[] = ['insert', 'update', 'delete', 'schema'];
-// workerd: a WebSocket message has at most 1 MiB.
-const MESSAGE_CHARS = 1_000_000;
 
 /** The WebSockets of one handler. Nothing that a client relies on is in memory only: the object may hibernate. */
 export class Sockets {
@@ -73,6 +71,16 @@ export class Sockets {
       if (reply) this.#send(socket, { id, ...reply });
     } catch (error) {
       this.#send(socket, { id, error: wireError(error) });
+    }
+  }
+
+  /** The platform leaves it to the object to answer a close; until then the client waits. */
+  closed(socket: WebSocket): void {
+    this.forget(socket);
+    try {
+      if (attached(socket)) socket.close();
+    } catch {
+      // It was closed by itself.
     }
   }
 
@@ -200,11 +208,7 @@ export class Sockets {
       if (text.length <= MESSAGE_CHARS) socket.send(text);
       else {
         const { id } = message as { id: unknown };
-        const error = new DosqlError(
-          'LIMIT_EXCEEDED',
-          'The result does not fit into a message: use POST /query.',
-        );
-        socket.send(JSON.stringify({ id, error: wireError(error) }));
+        socket.send(JSON.stringify({ id, error: wireError(tooLarge()) }));
       }
       return true;
     } catch {

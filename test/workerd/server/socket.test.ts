@@ -234,3 +234,20 @@ test('rights hold on a socket, and end with the token', async () => {
   });
   expect(plain.status).toBe(400);
 });
+
+test('a close is answered, and a live query that outgrows a message ends', async () => {
+  const stub = fresh();
+  const client = await Client.open(stub);
+  const sql = 'SELECT name FROM items';
+  expect(await client.ask({ id: 1, subscribe: { sql } })).toMatchObject({ version: 1, rows: [] });
+  client.say({ id: 1, ack: 1 });
+  await client.ask({ id: 2, sql: 'SELECT 1' });
+  await write(stub, 'INSERT INTO items (name) VALUES (hex(zeroblob(600000)))');
+  expect(await client.take()).toMatchObject({ id: '1', error: { code: 'LIMIT_EXCEEDED' } });
+  await write(stub, "UPDATE items SET name = 'short'");
+  client.say({ id: 1, ack: 2 });
+  expect(await client.ask({ id: 3, sql: 'SELECT 1' })).toMatchObject({ id: 3 });
+  expect(await client.ask({ id: 1, subscribe: { sql } })).toMatchObject({ version: 1, rows: [['short']] });
+  client.socket.close(1000, 'done');
+  expect(await client.closed).toMatchObject({ wasClean: true });
+});
