@@ -173,7 +173,7 @@ export function decompose(
       const made = call && Object.hasOwn(AGGREGATES, name) ? AGGREGATES[name] : undefined;
       if (key >= 0) {
         const [a, b] = keys[key]!;
-        i = put(i, i + (column ? size : b - a), `_dosql_k${key}`);
+        i = put(i, i + (columnAt(a, b) ? size : b - a), `_dosql_k${key}`);
       } else if (made && (name[0] !== 'm' || termsOf(t, [i + 6, closing(t, i + 3)]).length === 1)) {
         const found = aggregate(i, made, name);
         i = put(i, found.next, found.text);

@@ -48,7 +48,10 @@ const aggregate = fc.oneof(
     .map(([name, of, filter]) => `${name}(${of})${filter}`),
   fc.constantFrom('count(DISTINCT n)', 'group_concat(k)', 'max(n, 1)'),
 );
-const key = fc.constantFrom('k', 'n', 'x', 'e.k', 'n % 2', 'upper(k)', '"Full Name"', 'length(k) + 1', 'r');
+const key = fc.constantFrom(
+  ...['k', 'n', 'x', 'e.k', 'n % 2', 'upper(k)', '"Full Name"', 'length(k) + 1', 'r'],
+  ...['n / 2', 'e.n - 1', "k || 'z'", 'n IS NULL'],
+);
 const whole = fc.oneof(
   { weight: 5, arbitrary: aggregate },
   fc.tuple(aggregate, fc.constantFrom('+', '*', '||', '>'), aggregate).map((parts) => parts.join(' ')),

@@ -140,6 +140,10 @@ describe('values from outside', () => {
         );
         expect(columns).toEqual(['count(*)', 's', 'avg(r) + ?', 'max(n)']);
         expect(found).toEqual([[39_990, 799_979_955, 5002.125, 39_999]]);
+        const tens = await db.query('SELECT n / 10000 AS t, count(*) FROM rel GROUP BY t ORDER BY t', [], {
+          rows: 'values',
+        });
+        expect(tens.rows).toEqual([0, 1, 2, 3].map((ten) => [ten, 10_000]));
         await expect(db.query('SELECT DISTINCT k FROM rel')).rejects.toMatchObject({
           code: 'LIMIT_EXCEEDED',
         });
