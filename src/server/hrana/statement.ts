@@ -56,7 +56,8 @@ export function execute(
 ): StmtResult {
   const ran = run(session, item, budget);
   const { columns, rows, changes, lastInsertRowid, rowsRead, rowsWritten } = ran;
-  const writes = item.inspection.access === 'write';
+  // Of any other statement it would be that of somebody's insert before, who may write between two repetitions.
+  const inserts = /^(INSERT|REPLACE)$/.test(item.plan.statement.verb);
   const known = rows.some(hasInteger) ? typesOf(session, item, ran) : undefined;
   return {
     cols: columns.map((name) => ({ name, decltype: null })),
@@ -65,7 +66,7 @@ export function execute(
         ? []
         : rows.map((row, r) => row.map((value, c) => toHrana(value, known?.(r, c)))),
     affected_row_count: changes,
-    last_insert_rowid: writes ? `${lastInsertRowid}` : null,
+    last_insert_rowid: inserts ? `${lastInsertRowid}` : null,
     rows_read: rowsRead,
     rows_written: rowsWritten,
   };

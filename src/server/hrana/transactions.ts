@@ -39,10 +39,11 @@ const MOST_STATEMENTS = 1_000;
 
 /** Reads what steers transactions; undefined for any other statement. */
 export function controlOf(sql: string): Control | undefined {
-  const word = /^\W*(begin|commit|end|rollback|savepoint|release)\b/i.exec(sql) && tokens(sql);
-  // Nothing may hide behind it.
-  if (!word || word.includes(';')) return undefined;
+  // A comment may stand before it.
+  const word = /\b(begin|commit|end|rollback|savepoint|release)\b/i.test(sql) ? tokens(sql) : [];
   const [verb = '', ...rest] = word.map((text) => foldName(text));
+  // Nothing may hide behind it.
+  if (!/^(begin|commit|end|rollback|savepoint|release)$/.test(verb) || word.includes(';')) return undefined;
   const last = foldName(unquoteIdentifier(word[word.length - 1] ?? ''));
   if (verb === 'savepoint' || verb === 'release') return { verb, name: last };
   if (verb === 'rollback' && rest.includes('to')) return { verb: 'to', name: last };

@@ -345,7 +345,8 @@ test('what a transaction read is read again before it commits: phantoms and othe
         await attempt('SELECT name FROM items WHERE id = 1', "UPDATE items SET name = 'c' WHERE id = 1"),
       ).toBe('SQLITE_BUSY');
       expect(await attempt('SELECT * FROM items', 'ALTER TABLE items ADD COLUMN extra')).toBe('SQLITE_BUSY');
-      expect(await attempt('SELECT random()', "INSERT INTO items (name) VALUES ('d')")).toBe('SQLITE_BUSY');
+      const chance = 'SELECT random() % 1000000000000';
+      expect(await attempt(chance, "INSERT INTO items (name) VALUES ('d')")).toBe('SQLITE_BUSY');
       expect(
         await attempt('SELECT name FROM items WHERE id = 1', "UPDATE items SET name = 'e' WHERE id = 2"),
       ).toBe('ok');
@@ -438,3 +439,27 @@ test('requests that make no sense are errors of their own', () =>
       'SQLITE_ERROR',
     ]);
   }));
+
+test('comments may stand before BEGIN, and an insert elsewhere is no conflict with an update', () =>
+  served(
+    async (client) => {
+      const begun = await pipeline(client, [
+        execute('/* a */ -- b\n BEGIN'),
+        execute("UPDATE items SET price = 2 WHERE name = 'a'"),
+        execute('DELETE FROM items WHERE id = 99'),
+      ]);
+      expect(begun.results.map(({ type }) => type)).toEqual(['ok', 'ok', 'ok']);
+      expect(begun.results[1]!.response.result).toMatchObject({
+        affected_row_count: 1,
+        last_insert_rowid: null,
+      });
+      await client.query("INSERT INTO items (id, name) VALUES (50, 'other')");
+      const ended = await pipeline(client, [execute('COMMIT -- done'), close], begun.baton);
+      expect(ended.results.map(({ type }) => type)).toEqual(['ok', 'ok']);
+      expect((await client.query('SELECT price FROM items ORDER BY id')).body).toMatchObject({
+        rows: [[2], [null]],
+      });
+    },
+    {},
+    { schema: [...ITEMS, "INSERT INTO items VALUES (1, 'a', 1)"] },
+  ));
