@@ -111,6 +111,12 @@ const shown = (rows: unknown[][]) =>
     row.map((cell) => (cell instanceof Uint8Array ? `x${cell}` : `${typeof cell} ${cell}`)).join('|'),
   );
 
+/**
+ * Whether a sum overflows on its way to a total that fits depends on the order of the rows, which SQLite does not promise;
+ * and a group beyond the LIMIT may overflow that SQLite does not reach. An error, never another sum.
+ */
+const overflow = (error: Error) => /integer overflow/.test(error.message);
+
 test('aggregates combined from batches are those of all rows at once', async () => {
   let streamed = 0;
   await fc.assert(
@@ -131,11 +137,13 @@ test('aggregates combined from batches are those of all rows at once', async () 
       const [one, many] = [await run(undefined), await run(3)];
       if (many instanceof Error) {
         // What cannot be split meets the cap; what is wrong is wrong in both.
-        // A group beyond the LIMIT, which SQLite does not reach, may overflow.
-        if (many.code !== 'LIMIT_EXCEEDED' && !/LIMIT/.test(sql)) expect(one).toBeInstanceOf(Error);
+        if (many.code !== 'LIMIT_EXCEEDED' && !overflow(many)) expect(one).toBeInstanceOf(Error);
         return;
       }
-      if (one instanceof Error) throw one;
+      if (one instanceof Error) {
+        if (overflow(one)) return;
+        throw one;
+      }
       if (content.length > 3) streamed++;
       // The rows of one group may stand in any order, and which of equal texts stands for a group is anybody's choice.
       const fold = (list: string[]) => (nocase ? list.map((line) => line.toLowerCase()) : list);
