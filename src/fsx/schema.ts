@@ -71,7 +71,7 @@ export class TierSchema {
     manifest.bump();
   }
 
-  /** @throws UNSUPPORTED_STATEMENT when another table took the place of this one and columns may have been renamed on the way */
+  /** @throws UNSUPPORTED_STATEMENT where archived rows would get wrong values: computed ones, or those of another column */
   #note(name: string, table: TierTable, altered: Altered): void {
     const { manifest } = this.tiers;
     const versions = manifest.schemas(name);
@@ -79,12 +79,14 @@ export class TierSchema {
     const known = versions.get(last);
     if (known) {
       const [gone, come] = [differing(known, table), differing(table, known)];
-      if (altered === 'table' && gone.length && come.length && manifest.active(name).length)
-        throw new DosqlError(
-          'UNSUPPORTED_STATEMENT',
-          `The new ${name} has ${come} and no ${gone}: its archived rows cannot tell whether that is a renamed column. Use ALTER TABLE … RENAME COLUMN first, or drop and add columns by statements of their own.`,
-          { table: name, columns: come },
-        );
+      const computed = !gone.length && table.columns.some((one) => one.generated && come.includes(one.name));
+      const why = computed
+        ? `${come} is computed, and archived rows of ${name} do not have its value. Compute it in statements instead.`
+        : altered === 'table' && gone.length && come.length
+          ? `The new ${name} has ${come} and no ${gone}: its archived rows cannot tell whether that is a renamed column. Use ALTER TABLE … RENAME COLUMN first, or drop and add columns by statements of their own.`
+          : '';
+      if (altered && why && manifest.active(name).length)
+        throw new DosqlError('UNSUPPORTED_STATEMENT', why, { table: name, columns: come });
       identify(table, known, [...versions.values()], altered === 'columns');
     }
     const json = JSON.stringify(table);

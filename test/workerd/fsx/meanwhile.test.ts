@@ -100,6 +100,22 @@ describe('what happens while files are written', () => {
       await rebuild('kind TEXT COLLATE NOCASE, note', 'kind, note');
       expect((await db.query('SELECT id, kind, note FROM events ORDER BY id')).rows).toEqual(before);
     }));
+
+  it('a computed column is not added to archived rows, which do not have its value', () =>
+    inObject(async (storage) => {
+      const db = await openTiers(storage);
+      await db.run(EVENTS);
+      await fill(db, 50);
+      await db.run('ALTER TABLE events ADD COLUMN half AS (id / 2)');
+      await db.maintenance();
+      expect((await db.query('SELECT half FROM events WHERE id = 9')).rows).toEqual([{ half: 4 }]);
+      await expect(db.run('ALTER TABLE events ADD COLUMN twice AS (id * 2)')).rejects.toMatchObject({
+        code: 'UNSUPPORTED_STATEMENT',
+        columns: ['twice'],
+      });
+      expect((await db.query('SELECT * FROM events WHERE id = 9')).rows[0]).not.toHaveProperty('twice');
+      expect((await db.query('SELECT * FROM events WHERE id = 50')).rows[0]).not.toHaveProperty('twice');
+    }));
 });
 
 /** Ten files of about six rows. */
