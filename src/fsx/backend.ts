@@ -3,7 +3,7 @@ import { DosqlError } from '../errors/index.ts';
 import { addResolver } from '../relation/relations.ts';
 import { foldName } from '../sql/identifier.ts';
 import { durationMs } from '../wal/duration.ts';
-import { ELSEWHERE } from '../wal/elsewhere.ts';
+import { ELSEWHERE } from '../wal/store.ts';
 import { kvStore } from './kv-store.ts';
 import { maintain } from './maintain.ts';
 import { TIER_TABLES } from './manifest.ts';

@@ -1,8 +1,7 @@
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import { assertArgument, assertLsn } from './argument.ts';
-import { ELSEWHERE } from './elsewhere.ts';
-import type { LogStore } from './store.ts';
+import { ELSEWHERE, type LogStore } from './store.ts';
 import type { TrackedTable } from './table.ts';
 
 /**

@@ -17,6 +17,9 @@ export interface Segment {
 
 const STORES = new WeakMap<Engine, LogStore>();
 
+/** Says of a table (its folded name) that it has rows elsewhere, whose past the log does not know. */
+export const ELSEWHERE = new WeakMap<Engine, (name: string) => boolean>();
+
 /** Every table of the log; the format is described in docs/formats/log.md. */
 export const LOG_TABLES = ['_dosql_log', '_dosql_tab', '_dosql_tx', '_dosql_consumer', '_dosql_meta'];
 

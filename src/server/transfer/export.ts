@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { enter } from '../../engine/scope.ts';
 import { DosqlError } from '../../errors/index.ts';
 import { foldName } from '../../sql/identifier.ts';
-import { ELSEWHERE } from '../../wal/elsewhere.ts';
+import { ELSEWHERE } from '../../wal/store.ts';
 import type { Cell } from './cell.ts';
 import { allowTable, oneOf, onlyTable, type TransferContext } from './context.ts';
 import { csvRecords, ndjsonRows, sqlDump } from './dump.ts';
