@@ -68,6 +68,7 @@ interface Runnable<Row> {
   readonly form: Form;
   readonly method: Method;
   valuesNow(): unknown[][];
+  values(): Promise<unknown[][]> | unknown[][];
   mapAll(raws: unknown[][]): Row[];
   failed?(error: unknown): unknown;
 }
@@ -160,7 +161,8 @@ class Running<T> implements LiveQuery {
         start();
         return this.#read(scope.engine, commits);
       });
-      await this.#tell(raws);
+      // Rows from outside the object come later: a commit meanwhile makes it read again.
+      await this.#tell(raws ?? (await this.#query.values()));
       for (const { resolve } of waiters ?? []) resolve();
     } catch (error) {
       // Not started yet where the scope refused it.
@@ -171,11 +173,12 @@ class Running<T> implements LiveQuery {
     }
   }
 
-  #read(engine: Engine, commits: Commits): unknown[][] {
+  /** Nothing where the query needs rows from outside the object, which cannot be read in one turn. */
+  #read(engine: Engine, commits: Commits): unknown[][] | undefined {
     const query = this.#query;
     try {
       this.#reach ??= reachOf(commits.influences, this.#tables(engine));
-      return query.valuesNow();
+      return engine.plan(query.form.sql).foreign ? undefined : query.valuesNow();
     } catch (error) {
       throw query.failed?.(error) ?? error;
     }

@@ -2,6 +2,7 @@ import { env } from 'cloudflare:test';
 import { asc, count, eq, lt } from 'drizzle-orm';
 import { integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { describe, expect, it } from 'vitest';
+import { live } from '../../../adapters/live.ts';
 import { tier, tiered } from '../../../adapters/tiered.ts';
 import { drizzle } from '../../../drizzle/index.ts';
 import { drizzle as drizzleSync } from '../../../drizzle/sync.ts';
@@ -45,6 +46,36 @@ async function open(hot: DurableObjectStorage) {
 }
 
 describe('tiered tables of Drizzle', () => {
+  it('can be watched: a live query sees archived rows, and what becomes of them', () =>
+    inObject(async (storage) => {
+      const { database, db } = await open(storage);
+      await database.maintenance();
+      const [{ n: hot } = { n: 0 }] = await tier(db, 'hot').select({ n: count() }).from(readings);
+      expect(hot).toBeLessThan(500);
+      const told: { ids: number[]; added: number; changed: number; removed: number }[] = [];
+      const query = db.select().from(readings).where(lt(readings.id, 4)).orderBy(asc(readings.id));
+      const watched = live(query, (rows, { added, changed, removed }) => {
+        told.push({
+          ids: rows.map(({ id }) => id),
+          added: added.length,
+          changed: changed.length,
+          removed: removed.length,
+        });
+      });
+      await watched.ready;
+      await db.update(readings).set({ value: 7 }).where(eq(readings.id, 2));
+      await watched.refresh();
+      await db.delete(readings).where(eq(readings.id, 3));
+      await watched.refresh();
+      watched.stop();
+      await watched.done;
+      expect(told).toEqual([
+        { ids: [1, 2, 3], added: 3, changed: 0, removed: 0 },
+        { ids: [1, 2, 3], added: 0, changed: 1, removed: 0 },
+        { ids: [1, 2], added: 0, changed: 0, removed: 1 },
+      ]);
+    }));
+
   it('make a policy that knows what its column counts', () => {
     expect(tiered(readings, { by: readings.takenAt, hot: '7d', warm: '30d' })).toEqual({
       table: 'readings',
