@@ -105,14 +105,20 @@ function onLines(stream: Readable, handle: (line: string) => void): void {
 interface Compatibility {
   date: string;
   flags: readonly string[];
+  /** Of the engine: limits of memory, which a runtime of one's own has none. */
+  v8?: readonly string[];
 }
 
-function configuration(texts: Readonly<Record<string, string>>, { date, flags }: Compatibility): string {
+function configuration(
+  texts: Readonly<Record<string, string>>,
+  { date, flags, v8 = [] }: Compatibility,
+): string {
   const modules = Object.entries(texts).map(
     ([name, text]) => `    (name = ${JSON.stringify(name)}, text = ${JSON.stringify(text)}),`,
   );
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
+  v8Flags = ${JSON.stringify(v8)},
   services = [
     (name = "disk", disk = (path = "disk", writable = true)),
     (name = "worker", worker = .worker),
