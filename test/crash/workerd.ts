@@ -107,21 +107,26 @@ interface Compatibility {
   flags: readonly string[];
   /** Of the engine: limits of memory, which a runtime of one's own has none. */
   v8?: readonly string[];
+  /** `127.0.0.1:port` of a server that is the Worker's binding ORIGIN. */
+  origin?: string;
 }
 
 function configuration(
   texts: Readonly<Record<string, string>>,
-  { date, flags, v8 = [] }: Compatibility,
+  { date, flags, v8 = [], origin }: Compatibility,
 ): string {
   const modules = Object.entries(texts).map(
     ([name, text]) => `    (name = ${JSON.stringify(name)}, text = ${JSON.stringify(text)}),`,
   );
+  const services = origin ? `(name = "origin", external = (address = "${origin}", http = ())),` : '';
+  const bindings = origin ? ', (name = "ORIGIN", service = "origin")' : '';
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   v8Flags = ${JSON.stringify(v8)},
   services = [
     (name = "disk", disk = (path = "disk", writable = true)),
     (name = "worker", worker = .worker),
+    ${services}
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "worker")],
 );
@@ -134,7 +139,7 @@ ${modules.join('\n')}
   compatibilityFlags = ${JSON.stringify(flags)},
   durableObjectNamespaces = [(className = "Subject", uniqueKey = "subject", enableSql = true)],
   durableObjectStorage = (localDisk = "disk"),
-  bindings = [(name = "SUBJECTS", durableObjectNamespace = "Subject")],
+  bindings = [(name = "SUBJECTS", durableObjectNamespace = "Subject")${bindings}],
 );
 `;
 }
