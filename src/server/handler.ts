@@ -151,7 +151,7 @@ async function authorize(
   if (auth === 'none') return { db: await open(request), grant: FULL };
   if (typeof auth === 'function') {
     const grant = await auth(request);
-    if (!grant) throw unauthenticated();
+    if (!grant || (grant.expires ?? Number.POSITIVE_INFINITY) <= Date.now()) throw unauthenticated();
     return { db: await open(request), grant };
   }
   const claims = await verify!(bearer(request)).catch(() => {

@@ -184,7 +184,10 @@ test('a token caps rows, and the handler as a whole can be read-only', async () 
 });
 
 test('a function decides who may do what, and what it throws is not shown', async () => {
-  const grants: Record<string, Grant> = { reader: { read: true, write: false } };
+  const grants: Record<string, Grant> = {
+    reader: { read: true, write: false },
+    late: { read: true, write: true, expires: Date.now() - 1 },
+  };
   const auth: HandlerOptions['auth'] = async ({ headers }) => {
     const key = headers.get('x-key');
     if (key === 'broken') throw new Error('the database of keys is at 10.0.0.1');
@@ -194,6 +197,7 @@ test('a function decides who may do what, and what it throws is not shown', asyn
     async ({ post }) => {
       expect((await post('/query', { sql: 'SELECT 1' })).status).toBe(401);
       expect((await post('/query', { sql: 'SELECT 1' }, { 'x-key': 'reader' })).status).toBe(200);
+      expect((await post('/query', { sql: 'SELECT 1' }, { 'x-key': 'late' })).status).toBe(401);
       expect((await post('/query', { sql: 'DELETE FROM items' }, { 'x-key': 'reader' })).status).toBe(403);
       expect(await post('/query', { sql: 'SELECT 1' }, { 'x-key': 'broken' })).toEqual({
         status: 500,
