@@ -15,7 +15,10 @@ export default defineConfig({
     cloudflareTest({ wrangler: { configPath: join(import.meta.dirname, 'test/workerd/wrangler.toml') } }),
   ],
   // Vitest sets what is defined as process.env in its own process, which is not the one of the tests.
-  define: { DOSQL_RUNS: JSON.stringify(Number(process.env['DOSQL_RUNS'] ?? 1)) },
+  define: {
+    DOSQL_RUNS: JSON.stringify(Number(process.env['DOSQL_RUNS'] ?? 1)),
+    DOSQL_PART: JSON.stringify(Number(process.env['DOSQL_PART'] ?? 0)),
+  },
   test: {
     include: ['test/workerd/**/*.test.ts'],
     maxWorkers: 2,

@@ -3,8 +3,9 @@
  * `--long` runs what takes too long for every change instead: the crash tests, and ten times as many randomised runs.
  * `--lane old` or `--lane new` limits a run to the tests in that Workers runtime.
  */
-import { spawnSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,8 +18,12 @@ interface Report {
 }
 
 const LANES = ['old', 'new'];
-/** Times six random histories of the change log per lane: a thousand in both. */
-const HISTORIES = process.env['DOSQL_RUNS'] ?? '84';
+/**
+ * Random histories of the change log: six times RUNS in each of PARTS processes and lane, a thousand in all. The runtime
+ * of the tests gets slower with every object that is aborted, and fails after some two hundred histories.
+ */
+const RUNS = '14';
+const PARTS = 6;
 /** What the command does with much data, as processes of its own. */
 const LARGE = ['test/package/cli-large.test.ts', 'test/package/cli-migrate.test.ts'];
 /** A layer that takes longer hangs. */
@@ -29,16 +34,18 @@ const lanes = values.lane === undefined ? LANES : LANES.filter((lane) => lane ==
 const folder = mkdtempSync(join(tmpdir(), 'dosql-test-'));
 const totals = { passed: 0, failed: 0 };
 
-function layer(name: string, args: string[], env: Record<string, string> = {}): void {
-  const outputFile = join(folder, 'report.json');
-  rmSync(outputFile, { force: true });
+let layers = 0;
+
+async function layer(name: string, args: string[], env: Record<string, string> = {}): Promise<void> {
+  const outputFile = join(folder, `report-${layers++}.json`);
   console.log(`\n== ${name}`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`];
-  const { status } = spawnSync('vitest', ['run', ...args, ...reporters], {
+  const child = spawn('vitest', ['run', ...args, ...reporters], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, ...env },
     timeout: PATIENCE,
   });
+  const [status] = (await once(child, 'exit')) as [number | null];
   const { passed, failed } = count(outputFile);
   totals.passed += passed;
   // An error outside of any test, no test at all, or a run that did not end is one failure.
@@ -66,22 +73,31 @@ if (lanes.length === 0) {
 } else if (values.long) {
   const runs = { DOSQL_RUNS: process.env['DOSQL_RUNS'] ?? '10' };
   if (values.lane === undefined) {
-    layer('crash', ['-c', 'vitest.crash.config.ts']);
-    layer('property, long', ['test/property'], runs);
-    layer('a million rows out and in, a thousand tenants', LARGE, { DOSQL_RUNS: '50' });
+    await layer('crash', ['-c', 'vitest.crash.config.ts']);
+    await layer('property, long', ['test/property'], runs);
+    await layer('a million rows out and in, a thousand tenants', LARGE, { DOSQL_RUNS: '50' });
   }
   if (lanes.includes('new'))
-    layer('a million rows into the archive', [...workerd, 'test/workerd/fsx/crash.test.ts'], {
+    await layer('a million rows into the archive', [...workerd, 'test/workerd/fsx/crash.test.ts'], {
       LANE: 'new',
       DOSQL_RUNS: '50',
     });
-  if (globSync('test/workerd/**/*property*{.test.ts,/**/*.test.ts}').length > 0) {
-    for (const LANE of lanes)
-      layer(`property in workerd, long, ${LANE}`, [...workerd, 'property'], { LANE, DOSQL_RUNS: HISTORIES });
-  }
+  for (const LANE of lanes)
+    await layer(`server, long, ${LANE}`, [...workerd, 'server/fuzz', 'server/serializable'], {
+      LANE,
+      ...runs,
+    });
+  // Side by side: each of them keeps one core busy.
+  const histories = (LANE: string, part: number) =>
+    layer(`random histories, ${LANE}, ${part + 1} of ${PARTS}`, [...workerd, 'test/workerd/wal/property'], {
+      LANE,
+      DOSQL_RUNS: RUNS,
+      DOSQL_PART: `${part}`,
+    });
+  for (let part = 0; part < PARTS; part++) await Promise.all(lanes.map((LANE) => histories(LANE, part)));
 } else {
-  if (values.lane === undefined) layer('node', []);
-  for (const LANE of lanes) layer(`workerd, ${LANE}`, workerd, { LANE });
+  if (values.lane === undefined) await layer('node', []);
+  for (const LANE of lanes) await layer(`workerd, ${LANE}`, workerd, { LANE });
 }
 rmSync(folder, { recursive: true, force: true });
 console.log(`\n${totals.passed} passed, ${totals.failed} failed`);
