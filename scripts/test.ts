@@ -94,7 +94,11 @@ if (lanes.length === 0) {
       DOSQL_RUNS: RUNS,
       DOSQL_PART: `${part}`,
     });
-  for (let part = 0; part < PARTS; part++) await Promise.all(lanes.map((LANE) => histories(LANE, part)));
+  await Promise.all(
+    lanes.map(async (LANE) => {
+      for (let part = 0; part < PARTS; part++) await histories(LANE, part);
+    }),
+  );
 } else {
   if (values.lane === undefined) await layer('node', []);
   for (const LANE of lanes) await layer(`workerd, ${LANE}`, workerd, { LANE });
