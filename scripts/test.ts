@@ -14,7 +14,12 @@ import { parseArgs } from 'node:util';
 interface Report {
   numPassedTests: number;
   numFailedTests: number;
-  testResults: { status: string; assertionResults: { status: string }[] }[];
+  testResults: {
+    name: string;
+    status: string;
+    message?: string;
+    assertionResults: { status: string; fullName: string; failureMessages: string[] | null }[];
+  }[];
 }
 
 const LANES = ['old', 'new'];
@@ -33,6 +38,8 @@ const { values } = parseArgs({ options: { long: { type: 'boolean' }, lane: { typ
 const lanes = values.lane === undefined ? LANES : LANES.filter((lane) => lane === values.lane);
 const folder = mkdtempSync(join(tmpdir(), 'dosql-test-'));
 const totals = { passed: 0, failed: 0 };
+/** What failed, in words: said again at the very end, below the output of everything that ran after it. */
+const failures: string[] = [];
 
 let layers = 0;
 
@@ -45,25 +52,34 @@ async function layer(name: string, args: string[], env: Record<string, string> =
     env: { ...process.env, ...env },
     timeout: PATIENCE,
   });
-  const [status] = (await once(child, 'exit')) as [number | null];
-  const { passed, failed } = count(outputFile);
+  const [status, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  const { passed, failed } = count(name, outputFile);
   totals.passed += passed;
+  totals.failed += failed;
+  if (failed > 0 || (status === 0 && passed > 0)) return;
   // An error outside of any test, no test at all, or a run that did not end is one failure.
-  totals.failed += failed === 0 && (status !== 0 || passed === 0) ? 1 : failed;
+  totals.failed++;
+  failures.push(`${name}: ${passed} tests passed, none failed, but the run ended with ${signal ?? status}`);
 }
 
-function count(outputFile: string): { passed: number; failed: number } {
+function count(layer: string, outputFile: string): { passed: number; failed: number } {
+  let report: Report;
   try {
-    const report = JSON.parse(readFileSync(outputFile, 'utf8')) as Report;
-    // A file that does not load fails as a whole, without any test of it.
-    const unloaded = report.testResults.filter(
-      ({ status, assertionResults }) =>
-        status === 'failed' && assertionResults.every((result) => result.status !== 'failed'),
-    );
-    return { passed: report.numPassedTests, failed: report.numFailedTests + unloaded.length };
+    report = JSON.parse(readFileSync(outputFile, 'utf8')) as Report;
   } catch {
     return { passed: 0, failed: 0 };
   }
+  let unloaded = 0;
+  for (const { name, status, message, assertionResults } of report.testResults) {
+    const failed = assertionResults.filter((result) => result.status === 'failed');
+    for (const { fullName, failureMessages } of failed)
+      failures.push(`${layer}: ${name}: ${fullName}\n${(failureMessages ?? []).join('\n')}`);
+    // A file that does not load fails as a whole, without any test of it.
+    if (status !== 'failed' || failed.length > 0) continue;
+    unloaded++;
+    failures.push(`${layer}: ${name}\n${message ?? ''}`);
+  }
+  return { passed: report.numPassedTests, failed: report.numFailedTests + unloaded };
 }
 
 const workerd = ['-c', 'vitest.workerd.config.ts'];
@@ -104,5 +120,6 @@ if (lanes.length === 0) {
   for (const LANE of lanes) await layer(`workerd, ${LANE}`, workerd, { LANE });
 }
 rmSync(folder, { recursive: true, force: true });
+for (const failure of failures) console.log(`\n== failed: ${failure.slice(0, 3_000)}`);
 console.log(`\n${totals.passed} passed, ${totals.failed} failed`);
 process.exitCode = totals.failed === 0 ? 0 : 1;
