@@ -1,6 +1,7 @@
 import type { Row } from '../engine/values.ts';
+import { base64 } from '../sql/base64.ts';
 import type { CdcEvent } from './event.ts';
-import { base64, plainRow } from './json.ts';
+import { plainRow } from './json.ts';
 
 /** Key and value of one record; the value of a tombstone is null. */
 export interface DebeziumRecord {

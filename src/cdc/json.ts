@@ -1,4 +1,5 @@
 import type { Row } from '../engine/values.ts';
+import { base64 } from '../sql/base64.ts';
 import type { CdcEvent } from './event.ts';
 
 /** A value as JSON can hold it. What JSON has no form for is an object with one key: `$int`, `$real` or `$bytes`. */
@@ -55,14 +56,6 @@ function convert(
 /** A row with each value converted. */
 export function plainRow(row: Row, value: (value: unknown) => unknown): Record<string, unknown> {
   return Object.fromEntries(Object.entries(row).map(([name, v]) => [name, value(v)]));
-}
-
-export function base64(bytes: Uint8Array): string {
-  let text = '';
-  // A call takes a limited number of arguments.
-  for (let i = 0; i < bytes.length; i += 0x2000)
-    text += String.fromCharCode(...bytes.subarray(i, i + 0x2000));
-  return btoa(text);
 }
 
 /** About how many bytes an event is as JSON; cheap. */

@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.ts';
+import { Pump } from '../engine/pump.ts';
 import { enter, RootScope } from '../engine/scope.ts';
 import { DosqlError } from '../errors/index.ts';
 import { assertArgument } from '../wal/argument.ts';
@@ -40,8 +41,11 @@ interface Part {
 export class Tails {
   readonly sockets = new Map<WebSocket, Where>();
   readonly #reader: RangeReader;
-  #pumping: Promise<void> | undefined;
-  #again = false;
+  readonly #pump = new Pump(async () => {
+    if (this.sockets.size === 0) return;
+    const head = await this.#head();
+    for (const group of this.#groups(head)) await this.#serve(group, head);
+  });
   /** Bytes per row of a snapshot, as seen last. */
   #mean = 0;
 
@@ -73,23 +77,7 @@ export class Tails {
 
   /** Sends everybody what may be sent; calls meanwhile make it look again. */
   pump(): Promise<void> {
-    this.#again = true;
-    this.#pumping ??= this.#run();
-    return this.#pumping;
-  }
-
-  async #run(): Promise<void> {
-    try {
-      // Commits of one turn make one look.
-      await Promise.resolve();
-      while (this.#again && this.sockets.size) {
-        this.#again = false;
-        const head = await this.#head();
-        for (const group of this.#groups(head)) await this.#serve(group, head);
-      }
-    } finally {
-      this.#pumping = undefined;
-    }
+    return this.#pump.run();
   }
 
   #head(): Promise<{ epoch: string; lsn: number }> {
@@ -151,7 +139,7 @@ export class Tails {
           if (text) this.#send(socket, text);
         }
       }
-      if (!done) this.#again = true;
+      if (!done) void this.pump();
     } catch (error) {
       for (const socket of group) this.#fail(socket, error);
     }

@@ -1,6 +1,7 @@
 import type { IntegerMode } from '../engine/integers.ts';
 import { encodeValue, type Params, type SqlValueInput, type Value } from '../engine/values.ts';
 import { DosqlError } from '../errors/index.ts';
+import { base64 } from '../sql/base64.ts';
 
 /** A parameter as JSON. @throws INVALID_PARAMETER */
 function toWire(given: SqlValueInput, where: number | string): unknown {
@@ -12,10 +13,7 @@ function toWire(given: SqlValueInput, where: number | string): unknown {
   const bytes = ArrayBuffer.isView(value)
     ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
     : new Uint8Array(value);
-  let text = '';
-  // The arguments of a call are limited.
-  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return { $blob: btoa(text) };
+  return { $blob: base64(bytes) };
 }
 
 /** Parameters as JSON. @throws INVALID_PARAMETER */

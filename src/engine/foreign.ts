@@ -8,7 +8,7 @@ import { statementError } from './statement-error.ts';
 import type { SqlValue } from './values.ts';
 
 /** How often rows are loaded again because others moved them meanwhile. */
-export const ATTEMPTS = 3;
+const ATTEMPTS = 3;
 
 /** A statement with its rows from outside: what runs in its place, and what was read for it. */
 export interface Ready {

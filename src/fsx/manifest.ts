@@ -1,6 +1,5 @@
-import { drain } from '../engine/cursor.ts';
-import type { Engine } from '../engine/engine.ts';
-import { DosqlError, fromSqlite } from '../errors/index.ts';
+import { OwnTables } from '../engine/own-tables.ts';
+import { DosqlError } from '../errors/index.ts';
 import type { Kind } from './kinds.ts';
 import type { TierTable } from './table.ts';
 import type { ZoneMap } from './zone.ts';
@@ -53,27 +52,11 @@ export interface Committed {
 }
 
 /** The tables of the archive. Everything is synchronous; who calls is inside a turn or a transaction of the engine. */
-export class Manifest {
+export class Manifest extends OwnTables {
   /** A name of this database in the stores. */
   object = '';
   #undone = 0;
   #cached: { version: number; segments: Map<string, Segment[]> } = { version: -1, segments: new Map() };
-
-  constructor(readonly engine: Engine) {}
-
-  all(sql: string, ...values: unknown[]): unknown[][] {
-    try {
-      return drain(this.engine.sql.exec(sql, ...(values as SqlStorageValue[])));
-    } catch (error) {
-      throw fromSqlite(error, sql);
-    }
-  }
-
-  /** A write of the archive's own: results whose `changes()` were not read yet are void. */
-  run(sql: string, ...values: unknown[]): void {
-    this.engine.writes++;
-    this.all(sql, ...values);
-  }
 
   /** @throws UNSUPPORTED_STATEMENT for tables of a later version */
   open(): void {

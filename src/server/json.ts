@@ -1,13 +1,6 @@
 import type { SqlValueInput } from '../engine/values.ts';
 import { DosqlError } from '../errors/index.ts';
-
-/** Bytes as base64. */
-export function toBase64(bytes: Uint8Array): string {
-  let text = '';
-  // The arguments of a call are limited.
-  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return btoa(text);
-}
+import { base64 } from '../sql/base64.ts';
 
 /** @throws INVALID_PARAMETER */
 export function fromBase64(text: unknown): Uint8Array {
@@ -33,7 +26,7 @@ export function fromDecimal(text: unknown): bigint {
  */
 export function toJson(value: unknown): unknown {
   if (typeof value === 'bigint') return { $int: `${value}` };
-  if (value instanceof Uint8Array) return { $blob: toBase64(value) };
+  if (value instanceof Uint8Array) return { $blob: base64(value) };
   if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)))
     return { $real: value ? `${value}` : '-0' };
   return value;

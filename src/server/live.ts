@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.ts';
+import { Pump } from '../engine/pump.ts';
 import { attached, keepSubscription, live as living } from './attachment.ts';
 import { paramsFromJson, toJson } from './json.ts';
 import { one } from './query.ts';
@@ -9,8 +10,9 @@ import type { Session } from './session.ts';
 export class LiveQueries {
   readonly #sessions = new Map<WebSocket, Session>();
   readonly #heard = new WeakSet<Engine>();
-  #pumping: Promise<void> | undefined;
-  #again = false;
+  readonly #pump = new Pump(async () => {
+    for (const [socket, session] of this.#sessions) await this.#serve(socket, session);
+  });
 
   constructor(private readonly send: (socket: WebSocket, message: object) => boolean) {}
 
@@ -34,23 +36,7 @@ export class LiveQueries {
 
   /** Runs what may have changed; commits meanwhile make it look again. */
   pump(): Promise<void> {
-    if (this.#sessions.size === 0) return Promise.resolve();
-    this.#again = true;
-    this.#pumping ??= this.#run();
-    return this.#pumping;
-  }
-
-  async #run(): Promise<void> {
-    try {
-      // Commits of one turn make one look.
-      await Promise.resolve();
-      while (this.#again) {
-        this.#again = false;
-        for (const [socket, session] of this.#sessions) await this.#serve(socket, session);
-      }
-    } finally {
-      this.#pumping = undefined;
-    }
+    return this.#sessions.size === 0 ? Promise.resolve() : this.#pump.run();
   }
 
   async #serve(socket: WebSocket, session: Session): Promise<void> {

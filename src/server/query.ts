@@ -1,4 +1,4 @@
-import { ATTEMPTS, isMoved } from '../engine/foreign.ts';
+import { isMoved, type Ready as Outside, withForeign } from '../engine/foreign.ts';
 import { enter } from '../engine/scope.ts';
 import { runTransaction } from '../engine/transaction.ts';
 import type { Params } from '../engine/values.ts';
@@ -53,13 +53,10 @@ function statement(item: unknown): [sql: string, params: Params | undefined] {
 /** Runs one statement when its turn comes. @throws DosqlError */
 export async function one(session: Session, sql: string, params: Params | undefined): Promise<Ran> {
   const item = ready(session, sql, params);
-  for (let attempt = 1; ; attempt++) {
-    const now = await loaded(session, item);
-    const budget = new Budget(session.limits, session.grant);
-    try {
-      return await enter(session.db.scope, () => run(session, now, budget));
-    } catch (error) {
-      if (!isMoved(error) || attempt === ATTEMPTS) throw error;
-    }
-  }
+  const { scope, settings } = session.db;
+  const go = (outside?: Outside) =>
+    run(session, { ...item, outside }, new Budget(session.limits, session.grant));
+  return item.plan.foreign
+    ? withForeign(scope, item.plan, item.values, { tier: settings.tier }, go)
+    : enter(scope, () => go());
 }

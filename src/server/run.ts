@@ -29,7 +29,7 @@ export interface Ready {
   readonly plan: Plan;
   readonly values: readonly SqlValue[];
   /** What runs in its place, with rows from outside the object. */
-  readonly outside?: Outside;
+  readonly outside?: Outside | undefined;
 }
 
 /** Checks a statement and its values. @throws NOT_AUTHORIZED, READ_ONLY, INVALID_PARAMETER, LIMIT_EXCEEDED */

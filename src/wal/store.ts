@@ -1,7 +1,7 @@
-import { drain } from '../engine/cursor.ts';
 import type { Engine } from '../engine/engine.ts';
+import { OwnTables } from '../engine/own-tables.ts';
 import type { Plan } from '../engine/plan.ts';
-import { DosqlError, fromSqlite } from '../errors/index.ts';
+import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
 import type { LogSource } from './past.ts';
@@ -39,7 +39,7 @@ export function storeOf(engine: Engine): LogStore {
 }
 
 /** What is in memory of the log's tables, and how to reach the rest. Shared by every feature that reads the log. */
-export class LogStore implements LogSource {
+export class LogStore extends OwnTables implements LogSource {
   /** Tracked tables that exist, by folded name, and those dropped whose name is not used again. */
   readonly tables = new Map<string, TrackedTable>();
   readonly byId = new Map<number, TrackedTable>();
@@ -68,23 +68,9 @@ export class LogStore implements LogSource {
   #most = new WeakMap<Plan, number>();
   #from = '';
 
-  constructor(readonly engine: Engine) {
+  constructor(engine: Engine) {
+    super(engine);
     STORES.set(engine, this);
-  }
-
-  /** All rows of a statement of the log's own. @throws DosqlError */
-  all(sql: string, ...values: unknown[]): unknown[][] {
-    try {
-      return drain(this.engine.sql.exec(sql, ...(values as SqlStorageValue[])));
-    } catch (error) {
-      throw fromSqlite(error, sql);
-    }
-  }
-
-  /** A write of the log's own: results whose `changes()` were not read yet are void. */
-  run(sql: string, ...values: unknown[]): void {
-    this.engine.writes++;
-    this.all(sql, ...values);
   }
 
   /** Source of all entries, for FROM. */

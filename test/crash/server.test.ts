@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { createClient, type LibsqlError } from '@libsql/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Tenants } from '../conformance/hrana/tenants.ts';
@@ -11,12 +10,6 @@ beforeAll(async () => {
   tenants = await Tenants.start();
 });
 afterAll(() => tenants.stop());
-
-/** Megabytes of memory that the runtime holds. */
-function memory(): number {
-  const status = readFileSync(`/proc/${tenants.workerd.pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024;
-}
 
 test('200 clients at once that leave whenever they like get no error that is not theirs, and leave nothing behind', async () => {
   const { url, token } = await tenants.create();
@@ -106,7 +99,7 @@ test('200 clients at once that leave whenever they like get no error that is not
     return { inserted, counted };
   };
 
-  const watch = setInterval(() => memories.push(memory()), 1000);
+  const watch = setInterval(() => memories.push(tenants.workerd.memory), 1000);
   const clients = await Promise.all(Array.from({ length: CLIENTS }, (_, i) => client(i)));
   clearInterval(watch);
   console.log(JSON.stringify({ ...counts, memories: memories.map(Math.round) }));

@@ -1,7 +1,8 @@
 import { encodeValue, type Params, type SqlValueInput } from '../../engine/values.ts';
 import { DosqlError } from '../../errors/index.ts';
+import { base64 } from '../../sql/base64.ts';
 import type { Statement } from '../../sql/types.ts';
-import { fromBase64, fromDecimal, toBase64 } from '../json.ts';
+import { fromBase64, fromDecimal } from '../json.ts';
 import type { Stmt, Value } from './proto.ts';
 
 /** JSON has no text for these, yet every reader of JSON makes 1e999 infinite. */
@@ -19,7 +20,7 @@ export function toHrana(value: unknown, known?: unknown): Value {
       if (Number.isFinite(value) && !Object.is(value, -0)) return { type: 'float', value };
       return { type: 'float', value: rawJSON(value ? (value > 0 ? '1e999' : '-1e999') : '-0.0') };
     default:
-      return value ? { type: 'blob', base64: toBase64(value as Uint8Array) } : { type: 'null' };
+      return value ? { type: 'blob', base64: base64(value as Uint8Array) } : { type: 'null' };
   }
 }
 

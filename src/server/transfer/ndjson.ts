@@ -1,5 +1,6 @@
 import { DosqlError } from '../../errors/index.ts';
-import { fromBase64, fromDecimal, toBase64 } from '../json.ts';
+import { base64 } from '../../sql/base64.ts';
+import { fromBase64, fromDecimal } from '../json.ts';
 import type { Affinity, Cell } from './cell.ts';
 
 /**
@@ -11,7 +12,7 @@ export function jsonCell(cell: Cell, affinity: Affinity): unknown {
     const number = Number(cell);
     return Number.isSafeInteger(number) ? number : { $int: `${cell}` };
   }
-  if (cell instanceof Uint8Array) return { $blob: toBase64(cell) };
+  if (cell instanceof Uint8Array) return { $blob: base64(cell) };
   if (typeof cell !== 'number') return cell;
   if (!Number.isFinite(cell) || Object.is(cell, -0)) return { $real: Object.is(cell, -0) ? '-0' : `${cell}` };
   return Number.isInteger(cell) && affinity !== 'real' ? { $real: `${cell}` } : cell;
