@@ -77,7 +77,8 @@ export async function maintain(
       report.compacted += segments.length;
     }
   }
-  report.deleted = (await collect(tiers, now - keepDeadMs, late)) + (await sweep(tiers, now, late));
+  report.deleted =
+    (await collect(tiers, now - keepDeadMs, late)) + (await sweep(tiers, now, keepDeadMs, late));
   if (late()) report.done = false;
   return report;
 }

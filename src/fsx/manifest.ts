@@ -8,7 +8,7 @@ import type { ZoneMap } from './zone.ts';
 const FORMAT = 1;
 
 const TABLES = [
-  "_dosql_tier_seg(id INTEGER PRIMARY KEY AUTOINCREMENT,tbl TEXT NOT NULL,state TEXT NOT NULL CHECK(state IN('pending','active','dead')),key TEXT NOT NULL UNIQUE,rows INT NOT NULL DEFAULT 0,live INT NOT NULL DEFAULT 0,bytes INT NOT NULL DEFAULT 0,etag TEXT,schema_ver INT NOT NULL,zone TEXT,pk_lo,pk_hi,rid_hi INT,created_at INT NOT NULL,dead_at INT,warm_until INT,tail_at INT,footer BLOB)",
+  "_dosql_tier_seg(id INTEGER PRIMARY KEY AUTOINCREMENT,tbl TEXT NOT NULL,state TEXT NOT NULL CHECK(state IN('pending','active','dead')),key TEXT NOT NULL UNIQUE,rows INT NOT NULL DEFAULT 0,live INT NOT NULL DEFAULT 0,bytes INT NOT NULL DEFAULT 0,etag TEXT,schema_ver INT NOT NULL,zone TEXT,pk_lo,pk_hi,rid_hi INT,created_at INT NOT NULL,dead_at INT,warm_until INT,tail_at INT,footer BLOB,sums BLOB)",
   '_dosql_tier_tomb(seg INT,pk TEXT,PRIMARY KEY(seg,pk))WITHOUT ROWID',
   '_dosql_tier_schema(tbl TEXT,ver INT,columns_json TEXT NOT NULL,PRIMARY KEY(tbl,ver))WITHOUT ROWID',
   '_dosql_tier_meta(version INT NOT NULL,format INT NOT NULL,object TEXT NOT NULL,swept_at INT NOT NULL)',
@@ -49,6 +49,7 @@ export interface Committed {
   rowid: string | null;
   tail: number;
   footer: Uint8Array;
+  sums: Uint8Array;
 }
 
 /** The tables of the archive. Everything is synchronous; who calls is inside a turn or a transaction of the engine. */
@@ -142,10 +143,12 @@ export class Manifest extends OwnTables {
     });
   }
 
-  /** The end of a file, from {@link Segment.tail} on. */
-  footer(id: number): Uint8Array {
-    const [[bytes]] = this.all('SELECT footer FROM _dosql_tier_seg WHERE id=?', id) as [[ArrayBuffer]];
-    return new Uint8Array(bytes);
+  /** The end of a file, from {@link Segment.tail} on, and the checksums of what is before it. */
+  footer(id: number): { tail: Uint8Array; sums: Uint8Array } {
+    const [[tail, sums]] = this.all('SELECT footer,sums FROM _dosql_tier_seg WHERE id=?', id) as [
+      [ArrayBuffer, ArrayBuffer],
+    ];
+    return { tail: new Uint8Array(tail), sums: new Uint8Array(sums) };
   }
 
   /** Keys of the rows of a segment that are not visible any more. */
@@ -179,9 +182,9 @@ export class Manifest extends OwnTables {
     return this.all("SELECT 1 FROM _dosql_tier_seg WHERE id=? AND state='pending'", id).length > 0;
   }
 
-  activate(id: number, { rows, live, bytes, etag, zone, keys, rowid, tail, footer }: Committed): void {
+  activate(id: number, { rows, live, bytes, etag, zone, keys, rowid, tail, footer, sums }: Committed): void {
     this.run(
-      `UPDATE _dosql_tier_seg SET state='active',rows=?,live=?,bytes=?,etag=?,zone=?,pk_lo=${keyValue(keys[0])},pk_hi=${keyValue(keys[1])},rid_hi=CAST(? AS INTEGER),tail_at=?,footer=? WHERE id=?`,
+      `UPDATE _dosql_tier_seg SET state='active',rows=?,live=?,bytes=?,etag=?,zone=?,pk_lo=${keyValue(keys[0])},pk_hi=${keyValue(keys[1])},rid_hi=CAST(? AS INTEGER),tail_at=?,footer=?,sums=? WHERE id=?`,
       rows,
       live,
       bytes,
@@ -191,6 +194,7 @@ export class Manifest extends OwnTables {
       rowid,
       tail,
       footer,
+      sums,
       id,
     );
   }

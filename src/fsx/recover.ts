@@ -42,8 +42,16 @@ export async function collect(tiers: Tiers, before: number, late: () => boolean)
   return found;
 }
 
-/** Once a day: deletes objects older than a day that no segment names, which a put that came too late may have left. */
-export async function sweep(tiers: Tiers, now: number, late: () => boolean): Promise<number> {
+/**
+ * Once a day: deletes objects that no segment names, which a put that came too late may have left. They wait as dead ones
+ * do: a database that was restored to an earlier point does not name them, and may be brought back.
+ */
+export async function sweep(
+  tiers: Tiers,
+  now: number,
+  keepDeadMs: number,
+  late: () => boolean,
+): Promise<number> {
   const { manifest, cold } = tiers;
   const [[last]] = manifest.all('SELECT swept_at FROM _dosql_tier_meta') as [[number]];
   if (now - last < DAY) return 0;
@@ -53,7 +61,10 @@ export async function sweep(tiers: Tiers, now: number, late: () => boolean): Pro
     if (late()) return found;
     const page = await cold.list(`dosql/${manifest.object}/`, cursor ? { cursor } : {});
     for (const { key, uploaded } of page.objects) {
-      if (now - uploaded < DAY || manifest.all('SELECT 1 FROM _dosql_tier_seg WHERE key=?', key).length)
+      if (
+        now - uploaded < Math.max(DAY, keepDeadMs) ||
+        manifest.all('SELECT 1 FROM _dosql_tier_seg WHERE key=?', key).length
+      )
         continue;
       await cold.delete(key);
       found++;

@@ -1,6 +1,7 @@
 import { DosqlError } from '../errors/index.ts';
 import { type ByteSource, openParquet, type ParquetFile } from '../relation/parquet/parquet.ts';
 import { BoundedCache } from '../sql/cache.ts';
+import { isIntact, wholeBlocks } from './checksum.ts';
 import type { Manifest, Segment } from './manifest.ts';
 import type { ObjectStore } from './object-store.ts';
 
@@ -30,7 +31,7 @@ export class SegmentFiles {
   }
 
   #parse(segment: Segment): Promise<ParquetFile> {
-    const tail = this.manifest.footer(segment.id);
+    const { tail, sums } = this.manifest.footer(segment.id);
     const source: ByteSource = {
       name: segment.key,
       size: segment.bytes,
@@ -38,7 +39,7 @@ export class SegmentFiles {
         const bytes =
           start >= segment.tail
             ? tail.subarray(start - segment.tail, end - segment.tail)
-            : await this.read(segment, start, end);
+            : await this.#read(segment, sums, start, end);
         return bytes.slice().buffer as ArrayBuffer;
       },
     };
@@ -46,19 +47,23 @@ export class SegmentFiles {
     return openParquet(source, { footer: tail.slice(tail.length - length).buffer as ArrayBuffer });
   }
 
-  /** A range of the file. @throws ARCHIVE_UNAVAILABLE */
-  async read(segment: Segment, start: number, end: number): Promise<Uint8Array> {
+  /** A range of the file, of bytes that are those that were written. @throws ARCHIVE_UNAVAILABLE */
+  async #read(segment: Segment, sums: Uint8Array, start: number, end: number): Promise<Uint8Array> {
+    const [from, to] = wholeBlocks(start, end, segment.tail);
     const copy = this.warm && segment.warmUntil > Date.now();
     // KV gives whole values: most of a file at once is where the copy is the shorter way.
-    const first = copy && (end - start) * 2 > segment.bytes;
+    const first = copy && (to - from) * 2 > segment.bytes;
     let failure: unknown;
     for (const warm of copy ? [first, !first] : [false]) {
       const store = warm ? this.warm! : this.cold;
       try {
-        const bytes = await store.getRange(segment.key, start, end - start);
-        if (bytes?.length === end - start) return bytes;
-        // A missing copy is no news; a missing original is.
-        if (!warm) failure = bytes ? `It has no bytes ${start} to ${end}.` : 'It is not there.';
+        const bytes = await store.getRange(segment.key, from, to - from);
+        const complete = bytes?.length === to - from;
+        if (complete && isIntact(bytes, from, sums)) return bytes.subarray(start - from, end - from);
+        // A missing or damaged copy is no news; the original is.
+        if (warm) continue;
+        if (!bytes) failure = 'It is not there.';
+        else failure = `Of its bytes ${from} to ${to}, some are ${complete ? 'damaged' : 'missing'}.`;
       } catch (error) {
         failure = error;
       }

@@ -1,5 +1,6 @@
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
+import { checksums } from './checksum.ts';
 import { MAX_COPY } from './segment-files.ts';
 import type { WrittenSegment } from './segment-writer.ts';
 import type { Tiered, Tiers } from './tiers.ts';
@@ -25,6 +26,7 @@ export async function storeSegment(
   const { policy, table } = tiered;
   const name = foldName(policy.table);
   const key = `dosql/${manifest.object}/${encodeURIComponent(table.name).slice(0, 200)}/${crypto.randomUUID()}.parquet`;
+  const sums = checksums(bytes.subarray(0, tail));
   // 2. Intent. The output gate holds the request of step 3 back until this row is durable.
   const id = await tiers.transaction(() => {
     const id = manifest.intend(name, key, version);
@@ -59,6 +61,7 @@ export async function storeSegment(
         rowid,
         tail,
         footer,
+        sums,
       });
       manifest.bury(id, stale);
       if (live === 0) manifest.kill([id]);

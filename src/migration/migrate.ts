@@ -66,6 +66,7 @@ async function applyPending(
   ctx: DurableObjectState | undefined,
   outOfOrder: MigrationOptions['outOfOrder'],
 ): Promise<void> {
+  engine.assertWhole();
   const { rows, foreign } = readLedger(engine);
   const changed = matchLedger(list, rows);
   const newest = list.findLastIndex(({ row }) => row);
