@@ -4,6 +4,7 @@ import { SQLiteTransaction } from 'drizzle-orm/sqlite-core';
 import { isMoved, loadForeign, type Ready, withForeign } from '../src/engine/foreign.ts';
 import { enter, type Scope } from '../src/engine/scope.ts';
 import { runTransaction } from '../src/engine/transaction.ts';
+import { DosqlError } from '../src/errors/index.ts';
 import { attach, entryPoints } from './attach.ts';
 import type { Connection, Handle } from './connection.ts';
 import { type Form, type Metadata, type Method, type Placeholders, planOf, Query } from './query.ts';
@@ -95,12 +96,13 @@ export class AsyncQuery extends Query {
   }
 
   /** What a batch needs loaded before it starts. */
-  async load(scope: Scope): Promise<Ready | undefined> {
+  async load(scope: Scope, placeholders: Placeholders): Promise<Ready | undefined> {
     try {
       const plan = planOf(scope.engine, this.#form(this.method === 'get'));
-      return plan.foreign ? await loadForeign(plan, this.bind(undefined), this.session.settings) : undefined;
+      if (!plan.foreign) return undefined;
+      return await loadForeign(plan, this.bind(placeholders), this.session.settings);
     } catch (error) {
-      throw this.failed(error);
+      throw this.failed(error, placeholders);
     }
   }
 
@@ -158,28 +160,30 @@ export class AsyncSession extends Session {
     );
   }
 
-  /** Runs built queries in order, in one transaction: all or none. */
-  async batch(queries: readonly Batchable[]): Promise<unknown[]> {
+  /** Runs queries in order, in one transaction: all or none. */
+  async batch(items: readonly Batchable[]): Promise<unknown[]> {
     const { scope } = this.handle ?? (await this.open());
-    const prepared: AsyncQuery[] = [];
-    for (const query of queries) prepared.push(this.#prepare(query._prepare()));
-    const results = await this.#together(scope, prepared);
+    const steps: Step[] = [];
+    for (const item of items) steps.push(this.#step(item));
+    const results = await this.#together(scope, steps);
     const { cache } = this;
     if (cache) {
-      const writes = prepared.filter(({ metadata }) => metadata && metadata.type !== 'select');
+      const writes = steps.filter(({ query: { metadata } }) => metadata && metadata.type !== 'select');
       await Promise.all(
-        writes.map(({ metadata }) => cache.onMutate({ tables: (metadata as Metadata).tables })),
+        writes.map(({ query }) => cache.onMutate({ tables: (query.metadata as Metadata).tables })),
       );
     }
     return results;
   }
 
-  async #together(scope: Scope, prepared: readonly AsyncQuery[]): Promise<unknown[]> {
+  async #together(scope: Scope, steps: readonly Step[]): Promise<unknown[]> {
     const { engine } = scope;
     const ready: (Ready | undefined)[] = [];
-    if (engine.loads) for (const query of prepared) ready.push(await query.load(scope));
-    const one = (query: AsyncQuery, index: number) => query.with(ready[index], () => runNow(query));
-    const work = () => engine.transactionSync(() => prepared.map(one));
+    if (engine.loads)
+      for (const { query, placeholders } of steps) ready.push(await query.load(scope, placeholders));
+    const one = (step: Step, index: number) =>
+      ready[index] ? step.query.with(ready[index], () => runNow(step)) : runNow(step);
+    const work = () => engine.transactionSync(() => steps.map(one));
     try {
       return scope.blocked ? await enter(scope, work) : work();
     } catch (error) {
@@ -189,10 +193,22 @@ export class AsyncSession extends Session {
     return this.transaction(async (tx) => {
       const { session } = tx as unknown as { session: AsyncSession };
       const results: unknown[] = [];
-      for (const { form, params, method, metadata } of prepared)
-        results.push(await session.query(form, params, method, metadata).execute());
+      for (const { query, placeholders } of steps) {
+        const { form, params, method, metadata } = query;
+        results.push(await session.query(form, params, method, metadata).execute(placeholders));
+      }
       return results;
     });
+  }
+
+  /** @throws INVALID_ARGUMENT for a prepared query of another database or of a transaction */
+  #step(item: Batchable): Step {
+    const [given, placeholders] = Array.isArray(item)
+      ? (item as PreparedStep)
+      : [item as Buildable | AsyncQuery];
+    if (!(given instanceof AsyncQuery)) return { query: this.#prepare(given._prepare()), placeholders };
+    if (given.session === this) return { query: given, placeholders };
+    throw new DosqlError('INVALID_ARGUMENT', 'A batch takes prepared queries of its own database only.');
   }
 
   /** `db.run(sql…)` and its like are no prepared queries, but tell what they would run. */
@@ -203,11 +219,17 @@ export class AsyncSession extends Session {
   }
 }
 
-function runNow(query: AsyncQuery): unknown {
+/** A query of a batch with the values of its placeholders. */
+interface Step {
+  readonly query: AsyncQuery;
+  readonly placeholders: Placeholders;
+}
+
+function runNow({ query, placeholders }: Step): unknown {
   try {
-    return query.now();
+    return query.now(placeholders);
   } catch (error) {
-    throw query.failed(error);
+    throw query.failed(error, placeholders);
   }
 }
 
@@ -215,9 +237,14 @@ interface RawQuery {
   getQuery(): { sql: string; params: unknown[]; method: Method };
 }
 
-export interface Batchable {
+interface Buildable {
   _prepare(): AsyncQuery | RawQuery;
 }
+
+type PreparedStep = readonly [query: AsyncQuery, placeholders?: Placeholders];
+
+/** A query that was built, a prepared one, or a prepared one with the values of its placeholders. */
+export type Batchable = Buildable | AsyncQuery | PreparedStep;
 
 /** A handle on one transaction, dead when its callback has settled; nested ones are savepoints. */
 export class AsyncTransaction<

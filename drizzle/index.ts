@@ -1,6 +1,10 @@
 import { type DrizzleConfig, entityKind } from 'drizzle-orm';
-import type { BatchItem, BatchResponse } from 'drizzle-orm/batch';
-import { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
+import type { BatchItem } from 'drizzle-orm/batch';
+import {
+  BaseSQLiteDatabase,
+  type PreparedQueryConfig,
+  type SQLitePreparedQuery,
+} from 'drizzle-orm/sqlite-core';
 import type { Database } from '../src/engine/database.ts';
 import { AsyncSession, type Batchable } from './async-session.ts';
 import { attach, entryPoints } from './attach.ts';
@@ -11,6 +15,25 @@ import { optionsOf } from './session.ts';
 export { AsyncTransaction as DrizzleDosqlTransaction } from './async-session.ts';
 export type { Client, LazyClient } from './connection.ts';
 export type { DrizzleRunResult } from './result.ts';
+
+type Prepared<T extends PreparedQueryConfig = PreparedQueryConfig> = SQLitePreparedQuery<
+  T & { type: 'async' }
+>;
+
+/** One query of a batch: built, prepared, or prepared with the values of its placeholders. */
+export type BatchQuery =
+  | BatchItem<'sqlite'>
+  | Prepared
+  | readonly [query: Prepared, placeholders: Record<string, unknown>];
+
+/** What each query of a batch answers. */
+export type BatchResults<T extends readonly BatchQuery[]> = {
+  -readonly [K in keyof T]: T[K] extends BatchItem<'sqlite'>
+    ? T[K]['_']['result']
+    : T[K] extends Prepared<infer P> | readonly [Prepared<infer P>, unknown]
+      ? P['execute']
+      : never;
+};
 
 /** A Drizzle database on the SQLite of a Durable Object; every call answers with a promise. */
 export class DrizzleDosqlDatabase<
@@ -31,14 +54,13 @@ export class DrizzleDosqlDatabase<
   }
 
   /**
-   * Runs built queries in order, in one synchronous transaction: all or none. The cheap way to be atomic: a
-   * `transaction` across awaits costs about 13 times as much.
-   * @throws DrizzleQueryError of the query that failed
+   * Runs queries in order, in one synchronous transaction: all or none. The cheap way to be atomic: a `transaction`
+   * across awaits costs about 13 times as much. Prepared queries of this database with placeholders come as
+   * `[prepared, { name: value }]`.
+   * @throws DrizzleQueryError of the query that failed, INVALID_ARGUMENT for a prepared query of something else
    */
-  batch<U extends BatchItem<'sqlite'>, T extends Readonly<[U, ...U[]]>>(
-    queries: T,
-  ): Promise<BatchResponse<T>> {
-    return this.#session.batch(queries as unknown as Batchable[]) as Promise<BatchResponse<T>>;
+  batch<const T extends readonly [BatchQuery, ...BatchQuery[]]>(queries: T): Promise<BatchResults<T>> {
+    return this.#session.batch(queries as unknown as Batchable[]) as Promise<BatchResults<T>>;
   }
 }
 

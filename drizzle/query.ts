@@ -163,7 +163,7 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
 
 export function planOf(engine: Engine, form: Form): Plan {
   if (engine.planHooks.length > 0) return engine.plan(form.sql);
-  form.plan ??= engine.plan(form.sql);
+  if (form.plan === undefined || !engine.whole) form.plan = engine.plan(form.sql);
   return form.plan;
 }
 
@@ -209,10 +209,11 @@ export function bindValues(params: readonly unknown[], slots: Slots, placeholder
 }
 
 function fill({ name, encoder }: Slot, placeholders: Placeholders): SqlValue {
-  if (placeholders === undefined || !(name in placeholders)) {
+  const value = placeholders?.[name];
+  // `in` with a name that varies is slow, so only where it can matter.
+  if (value === undefined && !(placeholders && name in placeholders)) {
     throw new DosqlError('PARAMETER_COUNT', `No value for placeholder "${name}" was provided`);
   }
-  const value = placeholders[name];
   // null is NULL whatever the column: the encoders of json and timestamp columns know no null.
   return encodeValue(encoder === undefined || value == null ? value : encoder.mapToDriverValue(value), name);
 }

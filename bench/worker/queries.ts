@@ -62,13 +62,14 @@ export const fiveBuilt = (db: AnyDb, i: number) =>
     insert(db, draft(i)),
   ] as const;
 
+/** The same five prepared once: how to run them with the values of an execution, and the pairs a batch takes. */
 export const prepareFive = (db: AnyDb) => {
   const read = byKey(db, slot('id')).prepare();
   const change = update(db, slot('stock'), slot('active'), slot('id')).prepare();
   const label = rename(db, slot('name'), slot('id')).prepare();
   const size = counted(db, slot('owner')).prepare();
   const add = prepareInsert(db);
-  return (i: number) => {
+  const run = (i: number) => {
     const row = read.get({ id: productKey(i) });
     change.run({ stock: i % 100, active: i % 2 === 1, id: productKey(i) });
     label.run({ name: `Renamed ${i}`, id: ownerKey(i) });
@@ -76,6 +77,14 @@ export const prepareFive = (db: AnyDb) => {
     add.run(draft(i));
     return { row, n };
   };
+  const pairs = (i: number) => [
+    [read, { id: productKey(i) }],
+    [change, { stock: i % 100, active: i % 2 === 1, id: productKey(i) }],
+    [label, { name: `Renamed ${i}`, id: ownerKey(i) }],
+    [size, { owner: ownerKey(i) }],
+    [add, draft(i)],
+  ];
+  return { run, pairs };
 };
 
 /** Jobs of one statement, the builder run anew on every execution. */

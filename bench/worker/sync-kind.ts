@@ -46,7 +46,7 @@ export function syncKind(dialect: Dialect): { built: Jobs; prepared: Jobs } {
         db.transaction(() => {
           for (const d of drafts) add.run(d);
         }),
-      'transaction of 5': (i) => db.transaction(() => five(i)),
+      'transaction of 5': (i) => db.transaction(() => five.run(i)),
     },
   };
 }

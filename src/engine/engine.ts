@@ -64,10 +64,11 @@ export class Engine {
   counts: RowCounts = { rowsRead: 0, rowsWritten: 0 };
   /** Column names of the last statement. */
   names: readonly string[] = [];
+  /** It is known that no row is out of reach: {@link assertWhole}. */
+  whole = false;
   readonly #plans = new BoundedCache<string, Plan>(PLANS);
   #touched = new Set<string>();
   #known: Traits | undefined;
-  #whole = false;
 
   /** The engine of this storage; always the same one. */
   static of(storage: DurableObjectStorage): Engine {
@@ -111,7 +112,7 @@ export class Engine {
    * @throws FEATURE_NOT_ENABLED
    */
   assertWhole(): void {
-    if (this.#whole || this.internal.has(SEGMENTS)) return;
+    if (this.whole || this.internal.has(SEGMENTS)) return;
     const found = (sql: string) => drain(this.sql.exec(sql)).length > 0;
     let archived = false;
     try {
@@ -126,7 +127,7 @@ export class Engine {
         'FEATURE_NOT_ENABLED',
         "Rows of this database are archived, and it was opened without its archive: import { createTieredBackend } from '@dotdo/dosql/fsx' and open it with DB(name, { storage: createTieredBackend({ hot: ctx.storage, cold: bucket }) }).",
       );
-    this.#whole = true;
+    this.whole = true;
   }
 
   /** Forgets every plan: a new extension sees all SQL texts again. */

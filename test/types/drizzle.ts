@@ -66,6 +66,16 @@ expectTypeOf(
 ).resolves.toEqualTypeOf<
   [{ id: number; authorId: number }[], DrizzleRunResult, { id: number; authorId: number } | undefined]
 >();
+const prepared = db.select().from(posts).prepare();
+const storing = db
+  .insert(users)
+  .values({ name: sql.placeholder('name') })
+  .prepare();
+expectTypeOf(
+  db.batch([prepared, [storing, { name: 'a' }], [prepared, {}], db.delete(users)]),
+).resolves.toEqualTypeOf<
+  [{ id: number; authorId: number }[], DrizzleRunResult, { id: number; authorId: number }[], DrizzleRunResult]
+>();
 
 // What the client is depends on what was given.
 expectTypeOf(db.$client).toEqualTypeOf<Database>();

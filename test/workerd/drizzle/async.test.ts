@@ -293,6 +293,55 @@ describe('batch', () => {
       expect(values).toEqual([[2, 3]]);
     }));
 
+  test('takes prepared queries, with the values of their placeholders', () =>
+    inDb(async (db) => {
+      const named = db
+        .select({ name: users.name })
+        .from(users)
+        .where(eq(users.id, sql.placeholder('id')))
+        .prepare();
+      const rename = db
+        .update(users)
+        .set({ name: sql`${sql.placeholder('name')}` })
+        .where(eq(users.id, sql.placeholder('id')))
+        .prepare();
+      const first = db.query.users
+        .findFirst({ columns: { name: true }, where: eq(users.id, sql.placeholder('id')) })
+        .prepare();
+      const count = db.select({ id: users.id }).from(users).orderBy(users.id).prepare();
+      const [before, , , one, two, all] = await db.batch([
+        [named, { id: 1 }],
+        [rename, { id: 1, name: 'A' }],
+        [rename, { id: 2, name: 'B' }],
+        [first, { id: 1 }],
+        [named, { id: 2 }],
+        count,
+      ]);
+      expect([before, one, two, all]).toEqual([
+        [{ name: 'Ada' }],
+        { name: 'A' },
+        [{ name: 'B' }],
+        [{ id: 1 }, { id: 2 }, { id: 3 }],
+      ]);
+      const failed = db.batch([
+        [rename, { id: 1, name: 'C' }],
+        [named, {}],
+      ]);
+      await expect(failed).rejects.toMatchObject({
+        query: expect.stringContaining('select "name"'),
+        cause: { code: 'PARAMETER_COUNT' },
+      });
+      expect(await named.all({ id: 1 })).toEqual([{ name: 'A' }]);
+    }));
+
+  test('refuses prepared queries of another database, or of a transaction', () =>
+    inDb(async (db, storage) => {
+      const other = drizzle(storage, { schema }).select().from(users).prepare();
+      await expect(db.batch([other])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      const inside = await db.transaction(async (tx) => tx.select().from(users).prepare());
+      await expect(db.batch([inside])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }));
+
   test('keeps nothing when one query fails, and names it', () =>
     inDb(async (db) => {
       const error = await db
