@@ -12,7 +12,7 @@ const FILE = join(
   '../data/flights-3m.parquet',
 );
 /** An isolate has 128 MB on the platform: this heap, and what is outside of it, stay below. */
-const V8 = ['--max-old-space-size=64', '--max-semi-space-size=4'];
+const V8 = ['--max-old-space-size=48', '--max-semi-space-size=4'];
 
 let origin: Server;
 let workerd: Workerd;

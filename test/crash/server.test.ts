@@ -92,7 +92,7 @@ test('200 clients at once that leave whenever they like get no error that is not
         counts.done++;
       } catch (error) {
         if ((error as Error).name === 'AbortError') counts.left++;
-        else unexpected.push(String(error));
+        else unexpected.push(`${error} ${(error as Error).cause ?? ''}`);
       }
     }
     libsql.close();

@@ -13,9 +13,9 @@ const STEP = 10_000;
 const MEMORY_MB = 64;
 /**
  * On the platform an isolate has 128 MB, of which V8's heap is one part; a runtime of one's own has no limit, and V8 then
- * lets dead objects pile up instead of collecting them.
+ * lets dead objects pile up instead of collecting them. With a quarter of it there is no room for many.
  */
-const V8 = ['--max-old-space-size=64', '--max-semi-space-size=4'];
+const V8 = ['--max-old-space-size=32', '--max-semi-space-size=4'];
 
 let workerd: Workerd;
 let shell: Shell;
@@ -103,7 +103,7 @@ describe(`${ROWS} rows`, () => {
     for (const { more, slowest, answered } of [out, back]) {
       expect(more).toBeLessThan(MEMORY_MB);
       expect(answered).toBeGreaterThan(3);
-      expect(slowest).toBeLessThan(2000);
+      expect(slowest).toBeLessThan(5000);
     }
     expect((await shell.dosql(token, ['export', url('target'), '--out', 'again.sql'])).code).toBe(0);
     expect(await hashOf('again.sql')).toBe(await hashOf('large.sql'));
