@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Long runs take longer. */
+const patience = process.env['DOSQL_RUNS'] ? 5 : 1;
+
 /** The tests that need no Workers runtime of Vitest's: pure functions, properties, the package itself. */
 export default defineConfig({
   test: {
@@ -9,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/{unit,property,conformance}/**/*.test.ts', 'test/package/*.test.ts'],
-          testTimeout: 120_000,
+          testTimeout: 120_000 * patience,
         },
       },
       {

@@ -22,7 +22,8 @@ export default defineConfig({
   test: {
     include: ['test/workerd/**/*.test.ts'],
     maxWorkers: 2,
-    testTimeout: 60_000,
+    // Long runs take longer.
+    testTimeout: process.env['DOSQL_RUNS'] ? 300_000 : 60_000,
     // An aborted object fails its stubs' pending calls too; the tests that abort assert what matters themselves.
     onUnhandledError: (error) => ('durableObjectReset' in error ? false : undefined),
   },
