@@ -1,5 +1,5 @@
 /** Bytes that share a checksum: the least that can be read and checked. */
-const BLOCK = 4096;
+const BLOCK = 2048;
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let sum = n;
@@ -14,11 +14,11 @@ export function crc32(bytes: Uint8Array): number {
   return ~sum >>> 0;
 }
 
-/** The CRC-32 of each 4,096 bytes, the last of them perhaps shorter; little-endian, 4 bytes each. */
+/** The CRC-32 of each 2,048 bytes, the last of them perhaps shorter; little-endian, 4 bytes each. */
 export function checksums(bytes: Uint8Array): Uint8Array {
   const sums = new DataView(new ArrayBuffer(Math.ceil(bytes.length / BLOCK) * 4));
   for (let at = 0; at < bytes.length; at += BLOCK)
-    sums.setUint32(at / 1024, crc32(bytes.subarray(at, at + BLOCK)), true);
+    sums.setUint32((4 * at) / BLOCK, crc32(bytes.subarray(at, at + BLOCK)), true);
   return new Uint8Array(sums.buffer);
 }
 
@@ -30,5 +30,5 @@ export function wholeBlocks(start: number, end: number, size: number): [start: n
 /** Whether bytes that begin at `start`, where a block begins, are those that `sums` was made of. */
 export function isIntact(bytes: Uint8Array, start: number, sums: Uint8Array): boolean {
   const found = checksums(bytes);
-  return found.every((byte, i) => byte === sums[start / 1024 + i]);
+  return found.every((byte, i) => byte === sums[(4 * start) / BLOCK + i]);
 }

@@ -36,11 +36,15 @@ export class SegmentFiles {
       name: segment.key,
       size: segment.bytes,
       read: async (start, end) => {
-        const bytes =
-          start >= segment.tail
-            ? tail.subarray(start - segment.tail, end - segment.tail)
-            : await this.#read(segment, sums, start, end);
-        return bytes.slice().buffer as ArrayBuffer;
+        const stored = start < segment.tail;
+        const bytes = stored
+          ? await this.#read(segment, sums, start, Math.min(end, segment.tail))
+          : tail.subarray(start - segment.tail, end - segment.tail);
+        const rest = stored ? tail.subarray(0, Math.max(0, end - segment.tail)) : [];
+        const whole = new Uint8Array(bytes.length + rest.length);
+        whole.set(bytes);
+        whole.set(rest, bytes.length);
+        return whole.buffer;
       },
     };
     const length = new DataView(tail.buffer, tail.byteOffset + tail.length - 8).getUint32(0, true) + 8;

@@ -12,7 +12,7 @@ export const ROWID = '_dosql_rowid';
 /** Rows of a row group: what a look-up by an unsorted column has to read. */
 export const GROUP_ROWS = 10_000;
 /** Pages are what a look-up by a sorted column has to read. */
-const PAGE_BYTES = 16_384;
+const PAGE_BYTES = 12_288;
 
 const TYPES: Record<Kind, Partial<SchemaElement>> = {
   i: { type: 'INT64' },
