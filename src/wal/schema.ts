@@ -15,6 +15,10 @@ export interface Choice {
   recursiveTriggers: boolean;
 }
 
+/** A trigger may write rows while the one it is for stays as it is. BEFORE is what a trigger is that does not say. */
+const LEAVES_ROW = /\b(before|instead)\b|\braise\s*\(\s*ignore\b/i;
+const AFTER = /\bafter\s+(insert|update|delete)\b/i;
+
 interface LiveTable {
   name: string;
   root: number;
@@ -244,7 +248,7 @@ export class SchemaFollower {
       if (own) found.set(name!, sql!);
       else {
         foreign = true;
-        store.doubtful ||= /\braise\s*\(\s*ignore\b/i.test(sql!);
+        store.doubtful ||= LEAVES_ROW.test(sql!) || !AFTER.test(sql!);
       }
       last.set(foldName(table!), own ? 'own' : 'foreign');
     }

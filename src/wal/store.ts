@@ -2,7 +2,9 @@ import type { Engine } from '../engine/engine.ts';
 import { OwnTables } from '../engine/own-tables.ts';
 import type { Plan } from '../engine/plan.ts';
 import { DosqlError } from '../errors/index.ts';
-import { foldName } from '../sql/identifier.ts';
+import { foldName, unquoteIdentifier } from '../sql/identifier.ts';
+import { isName, Token } from '../sql/token.ts';
+import { tokenize } from '../sql/tokenizer.ts';
 import type { Statement } from '../sql/types.ts';
 import type { LogSource } from './past.ts';
 import { countIndexes, type TrackedTable } from './table.ts';
@@ -59,7 +61,7 @@ export class LogStore extends OwnTables implements LogSource {
   readonly pins = new Map<string, number>();
   /** The clock was behind the log when this instance started. */
   guarded = false;
-  /** A trigger may undo a row's change and leave others: one cannot tell from row counts what was logged. */
+  /** A trigger may write rows where its own row is not written: one cannot tell from row counts what was logged. */
   doubtful = false;
   /** Tables that are not tracked may write to those that are, by triggers or foreign keys. */
   related = false;
@@ -227,7 +229,18 @@ export class LogStore extends OwnTables implements LogSource {
 /** An UPDATE that names no part of the key in what it sets. */
 function leavesKey({ verb, sql, replace }: Statement, { key }: TrackedTable): boolean {
   if (verb !== 'UPDATE' || replace) return false;
-  const text = foldName(sql);
-  const set = text.slice(text.indexOf(' set ') >>> 0, text.lastIndexOf('where') >>> 0);
-  return set !== '' && ![...key.map(foldName), 'rowid', 'oid'].some((name) => set.includes(name));
+  const names = new Set([...key.map(foldName), 'rowid', '_rowid_', 'oid']);
+  const t = tokenize(sql);
+  let depth = 0;
+  let set = false;
+  for (let i = 0; i < t.length; i += 3) {
+    const kind = t[i]!;
+    if (kind === Token.LEFT_PAREN) depth++;
+    else if (kind === Token.RIGHT_PAREN) depth--;
+    else if (depth === 0 && kind === Token.SET) set = true;
+    else if (depth === 0 && kind === Token.WHERE) break;
+    else if (set && isName(kind) && names.has(foldName(unquoteIdentifier(sql.slice(t[i + 1], t[i + 2])))))
+      return false;
+  }
+  return set;
 }

@@ -129,4 +129,37 @@ describe('the change log', () => {
       expect(await totals("INSERT INTO k VALUES (5, 'a', 'a'), (6, 'a', 'a')")).toEqual([2, 2]);
       expect(await totals('DELETE FROM k WHERE id > 4')).toEqual([2, 2]);
     }));
+
+  it('does not mistake what a text says, or what triggers write, for a single change', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage, { exclude: ['plain'] });
+      await db.run('CREATE TABLE k (id INTEGER PRIMARY KEY, a TEXT)');
+      await db.run('CREATE TABLE plain (id INTEGER PRIMARY KEY)');
+      await db.run('CREATE TABLE odd ("i""d" INTEGER PRIMARY KEY, a TEXT)');
+      await db.run('CREATE VIEW v AS SELECT * FROM k');
+      await db.run('INSERT INTO k VALUES (1, NULL)');
+      await db.run('INSERT INTO odd VALUES (1, NULL)');
+      // Each transaction is what its statement wrote, also in what follows it.
+      const transactions = async (...statements: string[]) => {
+        const { lsn } = db.log.head();
+        for (const statement of statements) await db.run(statement);
+        const { events } = await db.log.read({ after: lsn });
+        return events.filter(({ op }) => op !== 'schema').map(({ tx }) => tx.total);
+      };
+      const two = 'INSERT INTO k (a) VALUES (1), (2)';
+      expect(await transactions("UPDATE k SET a = 'somewhere', id = 5", two)).toEqual([2, 2, 2]);
+      expect(await transactions('UPDATE k SET a = (SELECT 1 WHERE 1), id = 8 WHERE id = 5', two)).toEqual([
+        2, 2, 2,
+      ]);
+      expect(await transactions('UPDATE odd SET "i""d" = 2', two)).toEqual([2, 2, 2]);
+      await db.run('CREATE TRIGGER v_i INSTEAD OF INSERT ON v BEGIN INSERT INTO k (a) VALUES (NEW.a); END');
+      expect(await transactions('INSERT INTO v VALUES (NULL, 1)', two)).toEqual([1, 2, 2]);
+      await db.run('DROP TRIGGER v_i');
+      await db.run('CREATE TRIGGER p_i INSERT ON plain BEGIN INSERT INTO k (a) VALUES (NEW.id); END');
+      await db.run('INSERT INTO plain VALUES (1)');
+      expect(await transactions('INSERT OR IGNORE INTO plain VALUES (1)', two)).toEqual([1, 2, 2]);
+      await db.run('DROP TRIGGER p_i');
+      await db.run('CREATE TRIGGER k_i BEFORE INSERT ON k BEGIN INSERT INTO plain VALUES (NULL); END');
+      expect(await transactions('INSERT OR IGNORE INTO k (id) VALUES (8)', two)).toEqual([2, 2]);
+    }));
 });
