@@ -148,16 +148,22 @@ function start(store: LogStore, follower: SchemaFollower, { keyIndex = false }: 
   store.ended();
 }
 
-/** Rows that REPLACE deletes fire no triggers unless they may recurse. */
+/** Rows that REPLACE deletes fire no triggers unless they may recurse; those that a trigger replaces neither. */
 function replaceRewrite(
   store: LogStore,
-  { replace, kind, tables }: Statement,
+  { replace, kind, verb, tables, sql }: Statement,
   { recursiveTriggers }: ChangeLogOptions,
 ): Rewrite | undefined {
-  if (kind !== 'write' || !(replace || recursiveTriggers)) return undefined;
   const target = foldName(tables.find(({ role }) => role === 'write')?.name ?? '');
+  const fires = (event: string) => store.replacers.has(`${event} ${target}`);
+  const reaches =
+    fires(verb.toLowerCase()) || (verb === 'INSERT' && /\bupdate\b/i.test(sql) && fires('update'));
+  if (kind !== 'write' || !(replace || recursiveTriggers || reaches)) return undefined;
   return {
+    // The way in which a statement resolves conflicts is also that of the triggers it fires.
     around: (run) =>
-      recursiveTriggers || store.tables.has(target) ? withRecursiveTriggers(store.engine.sql, run) : run(),
+      recursiveTriggers || reaches || store.related || store.tables.has(target)
+        ? withRecursiveTriggers(store.engine.sql, run)
+        : run(),
   };
 }

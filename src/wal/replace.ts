@@ -9,7 +9,7 @@ export function withRecursiveTriggers<T>(sql: SqlStorage, run: () => T): T {
     if (isDosqlError(error, 'LIMIT_EXCEEDED') && error.limit?.name === 'trigger depth') {
       throw new DosqlError(
         'LIMIT_EXCEEDED',
-        'REPLACE on a tracked table runs with recursive triggers, and a trigger of this table changes the table itself. Use INSERT … ON CONFLICT DO UPDATE.',
+        'REPLACE on a tracked table, also in a trigger, runs with recursive triggers, and a trigger changes its own table. Use INSERT … ON CONFLICT DO UPDATE.',
         { statement: error.statement, limit: error.limit, cause: error },
       );
     }

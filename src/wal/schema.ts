@@ -2,6 +2,7 @@ import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
 import { logDrop, logReturn, sameIdentity } from './rebuild.ts';
+import { replacersOf, type Trigger } from './replacers.ts';
 import type { LogStore } from './store.ts';
 import { type DescribedColumn, describeTable, imageOf, MAX_SLOTS, type TrackedTable } from './table.ts';
 import { triggerNames, triggerTexts } from './triggers.ts';
@@ -18,6 +19,9 @@ export interface Choice {
 /** A trigger may write rows while the one it is for stays as it is. BEFORE is what a trigger is that does not say. */
 const LEAVES_ROW = /\b(before|instead)\b|\braise\s*\(\s*ignore\b/i;
 const AFTER = /\bafter\s+(insert|update|delete)\b/i;
+
+const CASCADES =
+  'SELECT f."table",m.name FROM sqlite_master m,pragma_foreign_key_list(m.name) f WHERE m.type=\'table\'';
 
 interface LiveTable {
   name: string;
@@ -239,7 +243,7 @@ export class SchemaFollower {
     const { store } = this;
     const found = new Map<string, string>();
     const last = new Map<string, string>();
-    let foreign = false;
+    const foreign: Trigger[] = [];
     store.doubtful = false;
     for (const [name, table, sql] of store.all(
       "SELECT name,tbl_name,sql FROM sqlite_master WHERE type='trigger' ORDER BY rowid",
@@ -247,12 +251,17 @@ export class SchemaFollower {
       const own = name!.startsWith('_dosql_');
       if (own) found.set(name!, sql!);
       else {
-        foreign = true;
+        foreign.push([table!, sql!]);
         store.doubtful ||= LEAVES_ROW.test(sql!) || !AFTER.test(sql!);
       }
       last.set(foldName(table!), own ? 'own' : 'foreign');
     }
-    store.related = foreign || this.#live().some(({ ddl }) => /\breferences\b/i.test(ddl));
+    store.replacers = replacersOf(
+      foreign,
+      () => store.all(CASCADES) as string[][],
+      (name) => store.tables.has(name),
+    );
+    store.related = foreign.length > 0 || this.#live().some(({ ddl }) => /\breferences\b/i.test(ddl));
     for (const table of store.byId.values()) {
       if (table.dropped) continue;
       const texts = triggerTexts(table, store.guarded);

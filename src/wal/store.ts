@@ -65,6 +65,8 @@ export class LogStore extends OwnTables implements LogSource {
   doubtful = false;
   /** Tables that are not tracked may write to those that are, by triggers or foreign keys. */
   related = false;
+  /** What may make a trigger run a REPLACE on a tracked table: `insert name` and so on. */
+  replacers: ReadonlySet<string> = new Set();
   /** `engine.writes` at the last look for new entries. */
   seen = -1;
   #most = new WeakMap<Plan, number>();

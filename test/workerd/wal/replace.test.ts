@@ -43,6 +43,37 @@ describe('REPLACE', () => {
       expect(events.map(({ tx }) => tx.total)).toEqual([4, 4, 4, 4]);
     }));
 
+  it('in a trigger logs the rows it deletes, however the trigger is reached', () =>
+    inObject(async (storage) => {
+      const db = await open(storage, { exclude: ['outer'] });
+      await db.run('CREATE TABLE parents (id INTEGER PRIMARY KEY)');
+      await db.run('CREATE TABLE a (id INTEGER PRIMARY KEY, p REFERENCES parents ON DELETE CASCADE, v, at)');
+      await db.run('CREATE TABLE last (one INTEGER PRIMARY KEY, id)');
+      await db.run('CREATE TABLE outer (id INTEGER PRIMARY KEY)');
+      await db.run(
+        'CREATE TRIGGER a_i AFTER INSERT ON a BEGIN INSERT OR REPLACE INTO "last" VALUES (1, NEW.id); END',
+      );
+      await db.run('CREATE TRIGGER a_d AFTER DELETE ON a BEGIN REPLACE INTO last VALUES (1, -OLD.id); END');
+      // It would never end, were it to fire itself.
+      await db.run('CREATE TRIGGER a_u AFTER UPDATE ON a BEGIN UPDATE a SET at = 1 WHERE id = NEW.id; END');
+      await db.run('CREATE TRIGGER o AFTER INSERT ON outer BEGIN INSERT INTO a (id) VALUES (NEW.id); END');
+      await db.run('INSERT INTO parents VALUES (1)');
+      const did = async (statement: string) => {
+        const { lsn } = db.log.head();
+        await db.run(statement);
+        return (await changesAfter(db, lsn)).filter((change) => change.includes('last'));
+      };
+      const became = (from: number, to: number) => [`delete last: 1 ${from} → -`, `insert last: - → 1 ${to}`];
+      expect(await did('INSERT INTO a VALUES (1, 1, 1, 0)')).toEqual(['insert last: - → 1 1']);
+      expect(await did('INSERT INTO a VALUES (2, NULL, 1, 0)')).toEqual(became(1, 2));
+      expect(await did('INSERT INTO outer VALUES (3)')).toEqual(became(2, 3));
+      expect(await did('DELETE FROM parents')).toEqual(became(3, -1));
+      expect(await did('UPDATE a SET v = 2')).toEqual([]);
+      await db.run('DROP TRIGGER a_i');
+      await db.run('CREATE TRIGGER o2 AFTER INSERT ON outer BEGIN INSERT INTO last VALUES (1, NEW.id); END');
+      expect(await did('REPLACE INTO outer VALUES (9)')).toEqual(became(-1, 9));
+    }));
+
   it('leaves triggers that change their own table alone, or fails loudly', () =>
     inObject(async (storage) => {
       const db = await open(storage);
