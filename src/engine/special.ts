@@ -1,11 +1,11 @@
-import { DosqlError } from '../errors/index.ts';
+import { DosqlError, isDosqlError } from '../errors/index.ts';
 import type { Engine } from './engine.ts';
 import { needsAsync } from './foreign.ts';
 import type { IntegerMode } from './integers.ts';
 import { runOversize } from './oversize.ts';
-import type { Plan } from './plan.ts';
+import { makePlan, type Plan } from './plan.ts';
+import { statementError } from './statement-error.ts';
 import { decodeRows, type SqlValue } from './values.ts';
-import { commitWrite } from './write.ts';
 
 /** Runs everything that is not one plain read or write. */
 export function runSpecial(
@@ -68,16 +68,16 @@ function runRewritten(
   values: readonly SqlValue[],
   mode: IntegerMode,
 ): unknown[][] {
+  if (values.length !== plan.statement.parameterCount)
+    throw statementError('Wrong number of parameter bindings', plan, values);
   let { sql } = plan;
   let bound = values;
-  // A statement that only runs inside a frame keeps every care that its own text needs.
-  const framed = plan.rewrites.every((rewrite) => rewrite.around && !('sql' in rewrite) && !rewrite.bind);
-  const bare = framed ? bareOf(plan) : undefined;
-  let run = (): unknown[][] => {
-    if (bare) return engine.all(bare, values, mode);
-    const rows = engine.exec(sql, plan, bound);
-    if (decodeRows(rows) && mode !== 'number' && plan.reads) engine.restore(sql, plan, bound, rows, mode);
-    return rows;
+  let run = () => {
+    try {
+      return engine.all(bareOf(plan, sql), bound, mode);
+    } catch (error) {
+      throw isDosqlError(error) && error.statement === sql ? inTermsOf(plan, error) : error;
+    }
   };
   for (const { sql: text = sql, bind, around } of plan.rewrites) {
     sql = text;
@@ -85,17 +85,22 @@ function runRewritten(
     const inner = run;
     if (around) run = () => around(inner);
   }
-  return plan.reads || bare ? run() : commitWrite(engine, plan, run);
+  return run();
+}
+
+/** The error with the caller's text. */
+function inTermsOf({ sql }: Plan, error: DosqlError): DosqlError {
+  const { code, message, table, columns, constraint, limit, offset, cause } = error;
+  return new DosqlError(code, message, { statement: sql, table, columns, constraint, limit, offset, cause });
 }
 
 const BARE = new WeakMap<Plan, Plan>();
 
-/** The plan without its rewrites. */
-function bareOf(plan: Plan): Plan {
+/** The plan without its rewrites, of the text that they made: it gets every care that this text needs. */
+function bareOf(plan: Plan, sql: string): Plan {
   let bare = BARE.get(plan);
-  if (!bare) {
-    const { kind } = plan.statement;
-    bare = { ...plan, rewrites: [], plain: !plan.oversize && (kind === 'read' || kind === 'write') };
+  if (bare?.sql !== sql) {
+    bare = makePlan(sql, []);
     BARE.set(plan, bare);
   }
   return bare;

@@ -27,9 +27,13 @@ const FORMS = {
   ALL: [],
 } as const;
 
-/** Cheap test on any text. */
-export function mayHaveClause(sql: string): boolean {
-  return /\bsystem_time\b/i.test(sql);
+/** Whether there is any, or something that looks like one; cheap where nothing does. */
+export function hasClause(sql: string): boolean {
+  if (!/\bsystem_time\b/i.test(sql)) return false;
+  const t = tokenize(sql);
+  const word = (i: number) => sql.slice(t[i + 1], t[i + 2]).toUpperCase();
+  for (let i = 3; i < t.length; i += 3) if (word(i) === 'SYSTEM_TIME' && word(i - 3) === 'FOR') return true;
+  return false;
 }
 
 /** The clauses of a statement, in order. `FOR SYSTEM_TIME` is never valid SQLite, so nothing else can look like one. @throws SYNTAX_ERROR */

@@ -3,6 +3,7 @@ import type { Rewrite } from '../engine/extension.ts';
 import { makePlan, type Plan } from '../engine/plan.ts';
 import { RootScope } from '../engine/scope.ts';
 import { Statements } from '../engine/statements.ts';
+import type { SqlValue } from '../engine/values.ts';
 import { BoundedCache } from '../sql/cache.ts';
 import type { Statement } from '../sql/types.ts';
 import type { LogStore } from '../wal/store.ts';
@@ -38,7 +39,7 @@ export function pastRewrite(store: LogStore, sql: string, lsn?: number, cache?: 
     bind(values) {
       const state = current();
       const bound = [...values, ...state.rewritten.bounds(values, lsn ?? 0)];
-      if (!state.checked) checkProgram(store, state.rewritten, bound);
+      if (!state.checked) checkProgram(store, state.rewritten, bound as SqlValue[]);
       state.checked = true;
       return bound;
     },

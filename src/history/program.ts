@@ -1,3 +1,5 @@
+import { makePlan } from '../engine/plan.ts';
+import type { SqlValue } from '../engine/values.ts';
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { LogStore } from '../wal/store.ts';
@@ -10,10 +12,13 @@ import type { Rewritten } from './rewrite.ts';
 export function checkProgram(
   store: LogStore,
   { sql, tables }: Pick<Rewritten, 'sql' | 'tables'>,
-  values: readonly unknown[],
+  values: readonly SqlValue[],
 ): void {
+  const { engine } = store;
+  // As the statement itself: adapted to the platform's limits.
+  const program = makePlan(`EXPLAIN ${sql}`, []);
   const roots = new Map(store.all('SELECT rootpage,tbl_name FROM sqlite_master') as [number, string][]);
-  for (const [, opcode, , root] of store.all(`EXPLAIN ${sql}`, ...values)) {
+  for (const [, opcode, , root] of engine.all(program, values, 'number')) {
     if (opcode !== 'OpenRead' && opcode !== 'OpenWrite') continue;
     const name = roots.get(root as number) ?? 'sqlite_schema';
     if (tables.has(foldName(name)) || name.startsWith('_dosql_')) continue;

@@ -9,7 +9,7 @@ import { trackedTable } from '../wal/api.ts';
 import { assertArgument, assertIntegers } from '../wal/argument.ts';
 import { lsnOf, type Point, requireHistory } from '../wal/instant.ts';
 import { storeOf } from '../wal/store.ts';
-import { mayHaveClause } from './clause.ts';
+import { hasClause } from './clause.ts';
 import { differences, type RowDifference } from './diff.ts';
 import { PastDatabase, type PastTexts, pastRewrite } from './past.ts';
 
@@ -65,7 +65,7 @@ export function timeTravel(): Extension<TimeTravelApi> {
     install({ engine, onPlan }) {
       const store = storeOf(engine);
       const texts: PastTexts = new BoundedCache(256);
-      onPlan(({ sql }) => (mayHaveClause(sql) ? pastRewrite(store, sql) : undefined));
+      onPlan(({ sql }) => (hasClause(sql) ? pastRewrite(store, sql) : undefined));
       const turn = <T>(work: () => T) => enter(new RootScope(engine), work);
       return {
         asOf(point, options) {
