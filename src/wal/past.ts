@@ -47,7 +47,10 @@ function changedIn(log: LogSource, table: TrackedTable, only: string): string {
   return `(${identityOf(table)}) IN(SELECT ${keySlots(table)} FROM ${log.from} WHERE ${only} AND t=${table.id})`;
 }
 
-/** Present rows whose key changed in a range. */
+/** Present rows whose key changed in a range. The key may have another collation than its columns. */
 function keyIn(log: LogSource, table: TrackedTable, only: string): string {
-  return `(${columnList(table.key, 'b.')}) IN(SELECT ${keySlots(table)} FROM ${log.from} WHERE ${only} AND t=${table.id})`;
+  const own = table.key.map(
+    (name, i) => `b.${quoteIdentifier(name)} COLLATE ${quoteIdentifier(table.collations![i]!)}`,
+  );
+  return `(${own}) IN(SELECT ${keySlots(table)} FROM ${log.from} WHERE ${only} AND t=${table.id})`;
 }

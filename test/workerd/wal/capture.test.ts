@@ -162,4 +162,21 @@ describe('the change log', () => {
       await db.run('CREATE TRIGGER k_i BEFORE INSERT ON k BEGIN INSERT INTO plain VALUES (NULL); END');
       expect(await transactions('INSERT OR IGNORE INTO k (id) VALUES (8)', two)).toEqual([2, 2]);
     }));
+
+  it('knows rows by the collation of their key, where it is not that of the column', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await db.run(
+        'CREATE TABLE p (a TEXT, b TEXT COLLATE RTRIM, v, PRIMARY KEY (a COLLATE NOCASE, b COLLATE BINARY)) WITHOUT ROWID',
+      );
+      await db.run("INSERT INTO p VALUES ('a', 'x', 1), ('a', 'x ', 2)");
+      const { lsn } = db.log.head();
+      await db.run("UPDATE p SET a = 'A' WHERE v = 1");
+      const { events } = await db.log.read({ after: lsn });
+      expect(events).toMatchObject([
+        { op: 'update', before: { a: 'a', b: 'x', v: 1 }, after: { a: 'A', b: 'x', v: 1 }, changed: ['a'] },
+      ]);
+      const { rows } = await db.log.snapshot('p', { lsn });
+      expect(rows.map(({ a, v }) => `${a} ${v}`).sort()).toEqual(['a 1', 'a 2']);
+    }));
 });
