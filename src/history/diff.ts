@@ -1,6 +1,7 @@
 import type { IntegerMode } from '../engine/integers.ts';
 import { rowFactory } from '../engine/rows.ts';
 import type { Row } from '../engine/values.ts';
+import { exactMode, inMode } from '../wal/exact.ts';
 import { requireHistory } from '../wal/instant.ts';
 import { rowsAt } from '../wal/past.ts';
 import { keyMaker, sameValue } from '../wal/read.ts';
@@ -40,7 +41,7 @@ export function differences(
   const range = [Math.min(a, b), Math.max(a, b)];
   const found = new Map<string, RowDifference>();
   for (const side of ['before', 'after'] as const) {
-    for (const values of engine.all(engine.plan(sides[side]), range, integers)) {
+    for (const values of engine.all(engine.plan(sides[side]), range, exactMode(integers))) {
       const row = make(values);
       const rowid = values[names.length];
       const own = keyOf(row, rowid);
@@ -63,6 +64,7 @@ export function differences(
     if (!before) difference.op = 'insert';
     else if (!after) difference.op = 'delete';
     else if (names.every((name) => sameValue(before[name], after[name]))) continue;
+    for (const row of [difference.key, before, after]) if (row) inMode(row, integers);
     result.push(difference);
   }
   return result;

@@ -7,6 +7,7 @@ import { foldName } from '../sql/identifier.ts';
 import { assertArgument, assertIntegers, assertLsn, assertNames, assertNumbers } from './argument.ts';
 import { Consumer, type ConsumerOptions } from './consumer.ts';
 import type { LogBatch } from './event.ts';
+import { exactMode, inMode } from './exact.ts';
 import { horizonOf, lsnOf, type Point, requireHistory, timeAt } from './instant.ts';
 import { rowsAt } from './past.ts';
 import { keyMaker, type ReadOptions, readLog } from './read.ts';
@@ -122,14 +123,16 @@ export class ChangeLog {
       const by = collations ? columnList(key) : '_dosql_id';
       const width = collations ? key.length : 1;
       const marks = Array.from({ length: width }, (_, i) => `?${i + 3}`).join();
-      const sql = `SELECT ${columnList(names)},${by} FROM ${rowsAt(store, tracked, '?1', undefined, '_dosql_id')} ${after ? `WHERE (${by})>(${marks})` : ''} ORDER BY ${by} LIMIT ?2`;
-      const rows = engine.all(engine.plan(sql), [lsn, limit, ...((after ?? []) as number[])], integers);
+      const sql = `SELECT ${columnList(names)}${collations ? '' : `,${by}`} FROM ${rowsAt(store, tracked, '?1', undefined, '_dosql_id')} ${after ? `WHERE (${by})>(${marks})` : ''} ORDER BY ${by} LIMIT ?2`;
+      const values = [lsn, limit, ...((after ?? []) as number[])];
+      const rows = engine.all(engine.plan(sql), values, exactMode(integers));
       const make = rowFactory(names);
-      const last = rows.length === limit ? rows.at(-1)! : undefined;
-      const made = rows.map((row) => make(row) as Row);
+      const last = rows.length === limit ? rows.at(-1) : undefined;
+      const at = collations ? key.map((name) => names.indexOf(name)) : [names.length];
+      const made = rows.map((row) => inMode(make(row) as Row, integers));
       const keyOf = keyMaker(tracked);
-      const keys = made.map((row, i) => keyOf(row, rows[i]![names.length]));
-      return { rows: made, keys, next: last ? last.slice(-width) : null };
+      const keys = made.map((row, i) => inMode(keyOf(row, rows[i]![names.length]), integers));
+      return { rows: made, keys, next: last ? at.map((i) => last[i]) : null };
     });
   }
 

@@ -4,6 +4,7 @@ import type { Row } from '../engine/values.ts';
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { ChangeEvent, LogBatch } from './event.ts';
+import { exactMode, inMode } from './exact.ts';
 import { rowsAt } from './past.ts';
 import type { LogStore } from './store.ts';
 import { columnList, imageOf, type TrackedTable } from './table.ts';
@@ -141,7 +142,7 @@ function changes(
   const names = columns.map((column) => column.name);
   const width = names.length;
   const make = rowFactory(names) as (values: unknown[]) => Row;
-  const all = (sql: string) => engine.all(engine.plan(sql), [from, to], integers) as Entry[];
+  const all = (sql: string) => engine.all(engine.plan(sql), [from, to], exactMode(integers)) as Entry[];
   const entries = all(
     `SELECT ${columns.map(imageOf)},lsn,ts,op,rid,0 FROM ${store.from} WHERE ${RANGE} AND t=${table.id} ORDER BY lsn`,
   );
@@ -149,7 +150,7 @@ function changes(
   const keyOf = keyMaker(table);
   // An event's rows are made once, and kept behind the values, which are faster to compare.
   const rowOf = (entry: Entry): Row => {
-    entry[width + 4] ||= make(entry);
+    entry[width + 4] ||= inMode(make(entry), integers);
     return entry[width + 4] as Row;
   };
   const state = new Map<unknown, Entry>();
@@ -158,6 +159,7 @@ function changes(
   const start = events.length;
   const versions = table.versions.length ? table.versions : [0];
   let version = versions.length - 1;
+  let moved: Entry | undefined;
   for (let i = entries.length - 1; i >= 0; i--) {
     const entry = entries[i]!;
     const [lsn, op] = [entry[width] as number, entry[width + 2] as number];
@@ -176,9 +178,10 @@ function changes(
       // Completes the event that its second half, one entry later, began.
       const event = events.at(-1)!;
       event.before = before;
-      event.changed = names.filter((name) => !sameValue(before![name], event.after![name]));
+      event.changed = changedColumns(names, entry, moved!);
       continue;
     }
+    if (op === 5) moved = known;
     while (version > 0 && versions[version]! > lsn) version--;
     const after = gone ? null : rowOf(known!);
     const id = `${epoch}.${lsn}`;
@@ -189,7 +192,7 @@ function changes(
       tx: tx(lsn, id),
       op: insert ? 'insert' : gone ? 'delete' : 'update',
       table: name,
-      key: keyOf(after ?? before!, entry[width + 3]),
+      key: inMode(keyOf(after ?? before!, entry[width + 3]), integers),
       before,
       after,
       schemaVersion: versions[version]!,

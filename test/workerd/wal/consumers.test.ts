@@ -1,5 +1,8 @@
 import { evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
+import { timeTravel } from '../../../src/history/index.ts';
+import { DB } from '../../../src/index.ts';
+import { changeLog } from '../../../src/wal/index.ts';
 import { freshStub, inObject } from '../object.ts';
 import { type Logged, open } from './open.ts';
 
@@ -179,6 +182,59 @@ describe('the log', () => {
       storage.sql.exec("REPLACE INTO t VALUES (1, 'raw')");
       storage.sql.exec('DELETE FROM t');
       await expect(db.log.read()).rejects.toMatchObject({ code: 'LOG_CORRUPT', table: 't' });
+    }));
+
+  it('tells rows apart whose keys are one number when rounded', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage, extensions: [changeLog({ tables: '*' }), timeTravel()] });
+      const low = 2n ** 53n;
+      const integers = 'number';
+      for (const options of ['', 'WITHOUT ROWID']) {
+        await db.run(`CREATE TABLE big (id INTEGER PRIMARY KEY, v TEXT) ${options}`);
+        await db.run('INSERT INTO big VALUES (?, ?), (?, ?)', [low, 'a', low + 1n, 'b']);
+        const { lsn } = db.log.head();
+        await db.run("UPDATE big SET v = 'c' WHERE id = ?", [low + 1n]);
+        await db.run('DELETE FROM big WHERE id = ?', [low]);
+        await db.run('UPDATE big SET id = id + 1');
+        const id = Number(low);
+        const { events } = await db.log.read({ after: lsn, integers });
+        expect(events).toMatchObject([
+          { op: 'update', key: { id }, before: { id, v: 'b' }, after: { id, v: 'c' } },
+          { op: 'delete', key: { id }, before: { id, v: 'a' } },
+          { op: 'update', before: { id, v: 'c' }, after: { id: id + 2, v: 'c' }, changed: ['id'] },
+        ]);
+        const found = await db.diff('big', { lsn }, new Date(), { integers });
+        expect(found.map(({ op, before }) => `${op} ${before?.['v'] ?? '-'}`).sort()).toEqual([
+          'delete a',
+          'delete b',
+          'insert -',
+        ]);
+        const rows: unknown[] = [];
+        let after: unknown[] | null | undefined;
+        do {
+          const chunk = await db.log.snapshot('big', { lsn, limit: 1, integers, ...(after && { after }) });
+          rows.push(...chunk.rows);
+          after = chunk.next;
+        } while (after && rows.length < 3);
+        expect(rows).toEqual([
+          { id, v: 'a' },
+          { id, v: 'b' },
+        ]);
+        await db.run('DROP TABLE big');
+      }
+    }));
+
+  it('gives snapshots of tables as wide as can be tracked, with long keys', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      const columns = Array.from({ length: 94 }, (_, i) => `c${i}`);
+      await db.run(`CREATE TABLE wide (${columns}, PRIMARY KEY (${columns.slice(0, 9)})) WITHOUT ROWID`);
+      for (const n of [1, 2])
+        await db.run(`INSERT INTO wide VALUES (${columns.map((_, i) => (i === 8 ? n : 0))})`);
+      const { lsn } = db.log.head();
+      const { next } = await db.log.snapshot('wide', { lsn, limit: 1 });
+      expect(next).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 1]);
+      expect((await db.log.snapshot('wide', { lsn, after: next! })).rows).toMatchObject([{ c8: 2, c93: 0 }]);
     }));
 
   it('carries exact values of every kind', () =>
