@@ -77,7 +77,8 @@ export class Snapshot {
     let { tables, after } = progress;
     for (; tables.length; tables = tables.slice(1), after = undefined) {
       const table = byId.get(tables[0]!);
-      if (!table) continue;
+      // One whose place another took: its rows come as changes.
+      if (!table || this.#store.tables.get(foldName(table.name)) !== table) continue;
       const { name } = table;
       const { rows, keys, next } = await log.snapshot(name, {
         ...{ lsn, limit },

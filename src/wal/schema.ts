@@ -122,7 +122,9 @@ export class SchemaFollower {
     // The differences that were logged are those to another table.
     const otherHeir = table.heir !== undefined && table.heir !== this.#roots.get(found.root);
     if (otherHeir || !description || !sameIdentity(description, table)) {
-      this.#forget(table);
+      // What was logged of it up to its loss is still to be read, as far as the log says it all.
+      if (otherHeir) this.#forget(table);
+      else if (description) this.#bequeath(table, description.columns);
       if (description) logReturn(this.store, this.#track(found)!);
       return;
     }
@@ -131,6 +133,14 @@ export class SchemaFollower {
     delete table.heir;
     this.#redescribe(table, found);
     if (!known) logReturn(this.store, table);
+  }
+
+  /** A dropped table whose name has one with another key now: its rows have the columns of today. */
+  #bequeath(table: TrackedTable, columns: readonly DescribedColumn[]): void {
+    const names = new Set(columns.map(({ name }) => name));
+    if (!table.key.every((name) => names.has(name))) return;
+    this.#assign(table, columns, this.store.last() + 1);
+    this.store.save(table);
   }
 
   #redescribe(table: TrackedTable, found: LiveTable): void {

@@ -305,6 +305,50 @@ PRAGMA foreign_keys=ON;`,
     });
   });
 
+  it('that change a key lose nothing a consumer has not seen', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE t (id TEXT PRIMARY KEY, v TEXT)');
+      const consumer = await db.log.consumer('c', { from: 'now' });
+      await db.run("INSERT INTO t VALUES ('1', 'a'), ('2', 'b')");
+      await db.run("DELETE FROM t WHERE id = '2'");
+      const rebuild = (columns: string) =>
+        db.batch([
+          `CREATE TABLE __new_t (${columns})`,
+          'INSERT INTO __new_t (id, v) SELECT id, v FROM t',
+          'DROP TABLE t',
+          'ALTER TABLE __new_t RENAME TO t',
+        ]);
+      await rebuild('id TEXT, v TEXT, n INTEGER DEFAULT 5, PRIMARY KEY (id, v)');
+      await db.run("UPDATE t SET n = 6 WHERE id = '1'");
+      await rebuild('id TEXT, v TEXT, n INTEGER DEFAULT 5, PRIMARY KEY (id, v)) WITHOUT ROWID; --');
+      const told = async () => {
+        const { events, ack } = await consumer.drain();
+        await ack();
+        const text = (row: object | null) => (row ? Object.values(row).join(' ') : '-');
+        return events
+          .filter(({ op }) => op !== 'schema')
+          .map(({ op, before, after }) => `${op} ${text(before)} → ${text(after)}`);
+      };
+      expect(await told()).toEqual([
+        'insert - → 1 a 5',
+        'insert - → 2 b 5',
+        'delete 2 b 5 → -',
+        'delete 1 a 5 → -',
+        'insert - → 1 a 5',
+        'update 1 a 5 → 1 a 6',
+        'delete 1 a 6 → -',
+        'insert - → 1 a 5',
+      ]);
+      await db.run('UPDATE t SET n = 7');
+      expect(await told()).toEqual(['update 1 a 5 → 1 a 7']);
+      expect(db.log.stats().tables).toMatchObject([{ name: 't', dropped: false }]);
+      await db.log.prune({ before: Infinity });
+      expect((await db.query('SELECT name FROM _dosql_tab WHERE meta <> ?', ['null'])).rows).toEqual([
+        { name: 't' },
+      ]);
+    }));
+
   it('that drop a table log the loss of its rows', () =>
     inObject(async (storage) => {
       const db = await open(storage);
