@@ -1,6 +1,7 @@
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
+import { defaultOf } from './default.ts';
 import { logDrop, logReturn, sameIdentity } from './rebuild.ts';
 import { replacersOf, type Trigger } from './replacers.ts';
 import type { LogStore } from './store.ts';
@@ -186,8 +187,8 @@ export class SchemaFollower {
       used.add(slot);
       this.#addSlot(slot);
       const before = old.get(foldName(name));
-      const fill = before ? imageOf(before) : fallback;
-      return fill === null || lsn === table.since ? { name, slot } : { name, slot, since: lsn, fill };
+      if ((!before && fallback === null) || lsn === table.since) return { name, slot };
+      return { name, slot, since: lsn, fill: before ? imageOf(before) : defaultOf(store, kind, fallback!) };
     });
   }
 

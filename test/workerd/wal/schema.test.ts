@@ -305,6 +305,39 @@ PRAGMA foreign_keys=ON;`,
     });
   });
 
+  it('that add a column show its default as the column stores it, the same at every reading', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      const defaults = ['TEXT DEFAULT abc', 'TEXT DEFAULT "rid"', 'TEXT DEFAULT [x y]', 'TEXT DEFAULT 5'];
+      defaults.push(
+        "INTEGER DEFAULT '5'",
+        "INTEGER DEFAULT '5x'",
+        'INTEGER DEFAULT TRUE',
+        "TEXT DEFAULT 'a''b'",
+      );
+      defaults.push('REAL DEFAULT 0.1', "BLOB DEFAULT x'00'", 'INTEGER DEFAULT -9007199254740993');
+      for (const [i, text] of defaults.entries()) {
+        const table = `t${i}`;
+        await db.run(`CREATE TABLE ${table} (id INTEGER PRIMARY KEY)`);
+        await db.run(`INSERT INTO ${table} VALUES (1), (2)`);
+        await db.run(`DELETE FROM ${table} WHERE id = 1`);
+        await db.run(`ALTER TABLE ${table} ADD COLUMN x ${text}`);
+        const { rows } = await db.query(`SELECT x FROM ${table}`, [], { integers: 'bigint' });
+        const { events } = await db.log.read({ tables: [table] });
+        expect(events.find(({ op }) => op === 'delete')!.before, text).toEqual({ id: 1, ...rows[0] });
+      }
+      await db.run('CREATE TABLE r (id INTEGER PRIMARY KEY)');
+      await db.run('INSERT INTO r VALUES (1)');
+      await db.run('DELETE FROM r');
+      await db.batch([
+        'CREATE TABLE __new_r (id INTEGER PRIMARY KEY, x TEXT DEFAULT (hex(randomblob(8))))',
+        'DROP TABLE r',
+        'ALTER TABLE __new_r RENAME TO r',
+      ]);
+      const read = async () => (await db.log.read({ tables: ['r'] })).events;
+      expect(await read()).toEqual(await read());
+    }));
+
   it('that change a key lose nothing a consumer has not seen', () =>
     inObject(async (storage) => {
       const db = await open(storage);
