@@ -50,7 +50,9 @@ export function toDebezium(event: CdcEvent, options: DebeziumOptions = {}): Debe
   const old: Row = {};
   for (const column of Object.keys(key)) old[column] = before?.[column] ?? null;
   const records: DebeziumRecord[] = [];
-  const moved = op === 'update' && event.changed?.some((column) => column in key);
+  // In a table without a key, `rowid` may also be the name of a column.
+  const own = Object.keys(key).every((column) => plain(key[column]) === plain(after?.[column]));
+  const moved = op === 'update' && own && event.changed?.some((column) => column in key);
   if (!moved) records.push(record(OPS[op], key, before, after));
   if (moved) records.push(record('d', old, before, null));
   if (tombstones && (moved || op === 'delete'))

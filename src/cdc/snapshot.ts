@@ -77,10 +77,9 @@ export class Snapshot {
     let { tables, after } = progress;
     for (; tables.length; tables = tables.slice(1), after = undefined) {
       const table = byId.get(tables[0]!);
-      // One whose place another took: its rows come as changes.
-      if (!table || this.#store.tables.get(foldName(table.name)) !== table) continue;
+      if (!table) continue;
       const { name } = table;
-      const { rows, keys, next } = await log.snapshot(name, {
+      const { rows, keys, next } = await log.rowsOf(() => byId.get(table.id) ?? table, {
         ...{ lsn, limit },
         ...(after && { after: after.map(originalValue) }),
         ...(integers && { integers }),

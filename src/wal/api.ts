@@ -105,6 +105,11 @@ export class ChangeLog {
 
   /** A chunk of a table's rows as they were at an LSN, in the order of its key; nothing is locked meanwhile. */
   snapshot(table: string, options: SnapshotOptions): Promise<SnapshotChunk> {
+    return this.rowsOf(() => this.table(table), options);
+  }
+
+  /** @internal Also of a table whose name another one has now. */
+  rowsOf(find: () => TrackedTable, options: SnapshotOptions): Promise<SnapshotChunk> {
     return this.#turn(() => {
       const { store } = this;
       const { lsn, after, limit = 1000, integers = 'bigint' } = options ?? {};
@@ -115,7 +120,7 @@ export class ChangeLog {
         after === undefined || Array.isArray(after),
         '`after` is the `next` of the chunk before.',
       );
-      const tracked = this.table(table);
+      const tracked = find();
       requireHistory(store, tracked, lsn);
       const { engine } = store;
       const { key, collations } = tracked;

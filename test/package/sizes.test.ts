@@ -79,12 +79,12 @@ const BUDGETS: Budget[] = [
     what: 'core + wal + cdc',
     entries: (entry) => /^\.(\/wal|\/cdc)?$/.test(entry),
     needs: './cdc',
-    limit: 41,
+    limit: 41.1,
   },
   {
     what: 'everything but Parquet, without Drizzle',
     entries: (entry) => !PARQUET.test(entry) && !/^\.\/(drizzle|adapters|server|client)/.test(entry),
-    limit: 45,
+    limit: 45.4,
   },
 ];
 

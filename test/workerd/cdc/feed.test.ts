@@ -321,4 +321,35 @@ describe('a snapshot', () => {
         1, 2, 3, 4, 5, 6, 7, 8, 9,
       ]);
     }));
+
+  it('goes on with a table that got another key meanwhile: its rows, their loss, the new rows', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await db.run('CREATE TABLE t (id TEXT PRIMARY KEY, v TEXT)');
+      await db.run("INSERT INTO t VALUES ('1', 'a'), ('2', 'b')");
+      const cdc = createCDC(db, { from: 'snapshot', tables: ['t'], ops: ['insert', 'delete'] });
+      const told: string[] = [];
+      const drain = async () => {
+        const batch = await cdc.drain({ limit: 1 });
+        for (const { op, before, after } of batch) told.push(`${op} ${Object.values(after ?? before!)}`);
+        await batch.ack();
+        return batch.done;
+      };
+      await drain();
+      await db.batch([
+        'CREATE TABLE __new_t (id TEXT, v TEXT, PRIMARY KEY (id, v))',
+        'INSERT INTO __new_t SELECT * FROM t',
+        'DROP TABLE t',
+        'ALTER TABLE __new_t RENAME TO t',
+      ]);
+      while (!(await drain()));
+      expect(told).toEqual([
+        'snapshot 1,a',
+        'snapshot 2,b',
+        'delete 1,a',
+        'delete 2,b',
+        'insert 1,a',
+        'insert 2,b',
+      ]);
+    }));
 });

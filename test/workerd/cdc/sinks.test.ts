@@ -243,6 +243,21 @@ describe('flushes at once', () => {
 });
 
 describe('toDebezium', () => {
+  it('takes a column called rowid for no key', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      const cdc = createCDC(db, { from: 'now' });
+      await cdc.drain();
+      await db.run('CREATE TABLE loose (rowid TEXT)');
+      await db.run("INSERT INTO loose VALUES ('a')");
+      await db.run("UPDATE loose SET rowid = 'b'");
+      const records = (await cdc.drain()).flatMap((event) => toDebezium(event));
+      expect(records.map(({ key, value }) => [key, value!['op'], value!['after']])).toEqual([
+        [{ rowid: 1 }, 'c', { rowid: 'a' }],
+        [{ rowid: 1 }, 'u', { rowid: 'b' }],
+      ]);
+    }));
+
   it('gives the envelope of each kind of event', () =>
     inObject(async (storage) => {
       const db = await opened(storage);
