@@ -228,7 +228,7 @@ export class Engine {
 
   /** Tells listeners what an outermost transaction (or a single statement) wrote. */
   committed(): void {
-    this.pragmas.deferForeignKeys = false;
+    this.pragmas.checkAgain();
     if (this.#touched.size === 0) return;
     const tables = this.#touched;
     this.#touched = new Set();
@@ -242,7 +242,7 @@ export class Engine {
   }
 
   rolledBack(): void {
-    this.pragmas.deferForeignKeys = false;
+    this.pragmas.checkAgain();
     this.#touched.clear();
   }
 

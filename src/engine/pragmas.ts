@@ -29,6 +29,12 @@ export class Pragmas {
     this.#dirty.clear();
   }
 
+  /** Ends with its transaction what `defer_foreign_keys` began: the platform's own transaction may still be open. */
+  checkAgain(): void {
+    if (this.deferForeignKeys) this.engine.sql.exec('PRAGMA defer_foreign_keys=OFF');
+    this.deferForeignKeys = false;
+  }
+
   /** @throws UNSUPPORTED_STATEMENT for settings that would lose data or have no effect */
   before({ pragma, sql }: Statement): void {
     if (pragma?.name === 'foreign_keys' && pragma.assigns) {

@@ -352,6 +352,16 @@ describe('settings of the connection', () => {
         'INSERT INTO c VALUES (1)',
         'INSERT INTO p VALUES (1)',
       ]);
+      expect(() => db.runSync('INSERT INTO c VALUES (2)')).toThrow('FOREIGN KEY');
+      db.transactionSync((tx) => {
+        expect(() =>
+          tx.transaction((inner) => {
+            inner.query('PRAGMA defer_foreign_keys = ON');
+            throw new Error('mine');
+          }),
+        ).toThrow('mine');
+      });
+      expect(() => db.runSync('INSERT INTO c VALUES (2)')).toThrow('FOREIGN KEY');
       await scheduler.wait(1);
       await expect(db.run('INSERT INTO c VALUES (2)')).rejects.toMatchObject({
         code: 'FOREIGN_KEY_VIOLATION',
