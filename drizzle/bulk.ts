@@ -41,12 +41,11 @@ export class Bulk {
 
   run(query: Query, placeholders: Placeholders): BulkResult {
     const { engine } = query.session;
-    const rows: unknown[][] = [];
-    const change: BulkResult['change'] = { changes: 0, lastInsertRowid: 0 };
-    let rowsRead = 0;
-    let rowsWritten = 0;
-    // In one statement, foreign keys from the table to itself hold at its end.
-    inOneStatement(engine, engine.plan(this.form.sql).statement, () => {
+    return inOneStatement(engine, engine.plan(this.form.sql).statement, () => {
+      const rows: unknown[][] = [];
+      const change: BulkResult['change'] = { changes: 0, lastInsertRowid: 0 };
+      let rowsRead = 0;
+      let rowsWritten = 0;
       for (const { form, params } of this.#statements()) {
         const found = query.rowsOf(form, bindValues(params, slotsOf(params), placeholders));
         rowsRead += engine.rowsRead;
@@ -56,9 +55,9 @@ export class Bulk {
         change.changes += changes;
         change.lastInsertRowid = lastInsertRowid;
       }
+      engine.counts = { rowsRead, rowsWritten };
+      return { rows, change };
     });
-    engine.counts = { rowsRead, rowsWritten };
-    return { rows, change };
   }
 
   *#statements(): Generator<Built> {

@@ -1,4 +1,4 @@
-import { limitExceeded } from '../errors/index.ts';
+import { isDosqlError, limitExceeded } from '../errors/index.ts';
 import { adapt, MAX_COMPOUND_TERMS } from '../sql/adapt.ts';
 import { analyze } from '../sql/analyze.ts';
 import type { Statement } from '../sql/types.ts';
@@ -6,7 +6,7 @@ import { drain } from './cursor.ts';
 import type { Engine } from './engine.ts';
 import type { IntegerMode } from './integers.ts';
 import type { Plan } from './plan.ts';
-import { checkForeignKeys } from './pragmas.ts';
+import { brokenKeys, checkForeignKeys } from './pragmas.ts';
 import { statementError } from './statement-error.ts';
 import { decodeRows, type SqlValue } from './values.ts';
 import { commitWrite, runWrite } from './write.ts';
@@ -73,27 +73,41 @@ function declaresCollation(engine: Engine): boolean {
 }
 
 /**
- * Runs the parts of one large INSERT as one statement: in one transaction, with foreign keys from the table to itself
- * checked at the end, as SQLite does for rows of a single statement.
+ * Runs the parts of one large INSERT as one statement: in one transaction, with the foreign keys that its own rows may
+ * break and mend checked at the end, as SQLite does for a single statement. `work` may run twice.
  */
 export function inOneStatement<T>(engine: Engine, { sql, replace, tables }: Statement, work: () => T): T {
-  return engine.transactionSync(() => {
-    const table = tables.find(({ role }) => role === 'write')?.name ?? '';
-    const found = (query: string) => drain(engine.sql.exec(query, table)).length > 0;
-    if (!found('SELECT 1 FROM pragma_foreign_key_list(?1) WHERE "table"=?1 COLLATE NOCASE')) return work();
+  const table = tables.find(({ role }) => role === 'write')?.name ?? '';
+  const found = (query: string) => drain(engine.sql.exec(query, table)).length > 0;
+  // Rows that others refer to may go, and triggers may write anywhere.
+  const anywhere = () =>
+    replace ||
+    /\bconflict\b/i.test(sql) ||
+    found(
+      "SELECT 1 FROM sqlite_master WHERE tbl_name=? COLLATE NOCASE AND (type='trigger' OR sql LIKE '%conflict%')",
+    );
+  const deferred = (known?: unknown[][]) => () => {
     engine.sql.exec('PRAGMA defer_foreign_keys=ON');
-    const result = work();
-    // Rows that others refer to may be gone, and triggers may have written anywhere; turning the pragma off forgives it.
-    const anywhere =
-      replace ||
-      /\bconflict\b/i.test(sql) ||
-      found(
-        "SELECT 1 FROM sqlite_master WHERE tbl_name=? COLLATE NOCASE AND (type='trigger' OR sql LIKE '%conflict%')",
-      );
-    checkForeignKeys(engine, anywhere ? undefined : table);
-    if (!engine.pragmas.deferForeignKeys) engine.sql.exec('PRAGMA defer_foreign_keys=OFF');
-    return result;
-  });
+    try {
+      const result = work();
+      // Turning the pragma off forgives what is broken.
+      checkForeignKeys(engine, anywhere() ? undefined : table, known);
+      return result;
+    } finally {
+      // A rollback alone would leave it on.
+      if (!engine.pragmas.deferForeignKeys) engine.sql.exec('PRAGMA defer_foreign_keys=OFF');
+    }
+  };
+  const self = found('SELECT 1 FROM pragma_foreign_key_list(?1) WHERE "table"=?1 COLLATE NOCASE');
+  try {
+    return engine.transactionSync(self ? deferred() : work);
+  } catch (error) {
+    if (!isDosqlError(error, 'FOREIGN_KEY_VIOLATION')) throw error;
+    // Rows of before may be what was found, or a later part would have mended it: rare enough to look only now.
+    const known = brokenKeys(engine);
+    if (self ? !known.length : !anywhere()) throw error;
+    return engine.transactionSync(deferred(known));
+  }
 }
 
 /** Adds up what `changes()` and the row counts of several runs say, as if they were one. */

@@ -63,16 +63,28 @@ export class Pragmas {
   }
 }
 
-/** Checks the foreign keys of one table, or of all. @throws FOREIGN_KEY_VIOLATION naming the first row without its parent */
-export function checkForeignKeys(engine: Engine, table?: string): void {
+/** The rows without their parent in one table, or in all: table, rowid, parent, number of the key. @throws DosqlError */
+export function brokenKeys({ sql }: Engine, table?: string): unknown[][] {
   const check = `PRAGMA foreign_key_check${table === undefined ? '' : `(${quoteIdentifier(table)})`}`;
-  let broken: unknown[][];
   try {
-    broken = drain(engine.sql.exec(check));
+    return drain(sql.exec(check));
   } catch (error) {
     // A key whose parent columns are not unique.
     throw fromSqlite(error, check);
   }
+}
+
+/**
+ * Checks the foreign keys of one table, or of all; `known` are the rows that had no parent before.
+ * @throws FOREIGN_KEY_VIOLATION naming the first row without its parent
+ */
+export function checkForeignKeys(engine: Engine, table?: string, known: readonly unknown[][] = []): void {
+  // Counted, because rows of a table WITHOUT ROWID all look alike.
+  const old = new Map<string, number>();
+  const count = (row: unknown[], by: number) =>
+    old.set(`${row}`, (old.get(`${row}`) ?? 0) + by).get(`${row}`)!;
+  for (const row of known) count(row, 1);
+  const broken = brokenKeys(engine, table).filter((row) => count(row, -1) < 0);
   const first = broken[0];
   if (!first) return;
   const [child, rowid, parent] = first;

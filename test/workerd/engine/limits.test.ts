@@ -85,6 +85,70 @@ describe('statements beyond the platform limits', () => {
       expect((await db.query('SELECT id, u, t FROM t, c')).rows).toEqual([{ id: 1, u: -1, t: 1 }]);
     }));
 
+  it('delete a parent in one part of a large REPLACE and bring it back in another', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.batch([
+        'CREATE TABLE p (id INTEGER PRIMARY KEY, u UNIQUE)',
+        'CREATE TABLE c (p REFERENCES p)',
+        'INSERT INTO p VALUES (1, 0)',
+        'INSERT INTO c VALUES (1)',
+      ]);
+      const replace = (last: number) =>
+        db.run(
+          `REPLACE INTO p VALUES ${range(150).map(() => '(?, ?)')}`,
+          range(150).flatMap((i) => [i === 149 ? last : 1000 + i, i]),
+        );
+      await expect(replace(2)).rejects.toMatchObject({ code: 'FOREIGN_KEY_VIOLATION' });
+      expect((await db.query('SELECT * FROM p')).rows).toEqual([{ id: 1, u: 0 }]);
+      expect(await replace(1)).toMatchObject({ changes: 150 });
+      expect((await db.query('SELECT u FROM p JOIN c ON p = id')).rows).toEqual([{ u: 149 }]);
+    }));
+
+  it.each(['', ' WITHOUT ROWID'])('do not mind rows that had no parent before%s', (kind) =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.run(`CREATE TABLE t (id INTEGER PRIMARY KEY, next INTEGER REFERENCES t)${kind}`);
+      await storage.sync();
+      storage.sql.exec('PRAGMA foreign_keys=OFF');
+      storage.sql.exec('INSERT INTO t VALUES (-1, -9), (-2, -9)');
+      await storage.sync();
+      storage.sql.exec('PRAGMA foreign_keys=ON');
+      const insert = (last: number) =>
+        db.run(
+          `INSERT INTO t VALUES ${range(150).map(() => '(?, ?)')}`,
+          range(150).flatMap((i) => [i, i === 149 ? last : i + 1]),
+        );
+      await expect(insert(-9)).rejects.toMatchObject({
+        code: 'FOREIGN_KEY_VIOLATION',
+        message: expect.stringContaining('1 row(s)'),
+      });
+      expect(await insert(-1)).toMatchObject({ changes: 150 });
+      expect((await db.query('SELECT count(*) AS n FROM t')).rows).toEqual([{ n: 152 }]);
+    }),
+  );
+
+  it('leave foreign keys enforced after a large insert that failed', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.batch([
+        'CREATE TABLE t (id INTEGER PRIMARY KEY, next REFERENCES t)',
+        'CREATE TABLE c (t REFERENCES t)',
+      ]);
+      const insert = `INSERT INTO t VALUES ${range(150).map(() => '(?, ?)')}`;
+      const twice = range(300).map(() => 7);
+      const violation = expect.objectContaining({ code: 'FOREIGN_KEY_VIOLATION' });
+      db.transactionSync((tx) => {
+        tx.run('INSERT INTO t VALUES (1, NULL)');
+        expect(() => tx.run(insert, twice)).toThrow('UNIQUE');
+        expect(() => tx.run('INSERT INTO c VALUES (99)')).toThrow(violation);
+      });
+      expect(() => db.runSync(insert, twice)).toThrow('UNIQUE');
+      expect(() => db.runSync('INSERT INTO c VALUES (99)')).toThrow(violation);
+      await scheduler.wait(1);
+      expect((await db.query('SELECT id FROM t')).rows).toEqual([{ id: 1 }]);
+    }));
+
   it('return exact integers, and keep nothing where they cannot be given', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });
