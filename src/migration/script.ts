@@ -2,14 +2,20 @@ import { drain } from '../engine/cursor.ts';
 import type { Engine } from '../engine/engine.ts';
 import { makePlan, type Plan } from '../engine/plan.ts';
 import { DosqlError } from '../errors/index.ts';
-import { foldName, unquoteIdentifier } from '../sql/identifier.ts';
+import { foldName } from '../sql/identifier.ts';
 import { tokenize } from '../sql/tokenizer.ts';
 import type { Hashed } from './drift.ts';
+import { droppedTrigger, mentioning, renamedTo } from './names.ts';
 import { findViolations, newViolations } from './violations.ts';
 
 const TRIGGERS = `SELECT name,sql FROM sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE AND name NOT GLOB '_dosql_*'`;
 
-const REFERRING = `SELECT 1 FROM sqlite_master m,pragma_foreign_key_list(m.name) f WHERE m.type='table' AND f."table"=? COLLATE NOCASE LIMIT 1`;
+const REFERRING = `SELECT 1 FROM sqlite_master m,pragma_foreign_key_list(m.name) f WHERE m.type='table' AND f."table"=?1 COLLATE NOCASE LIMIT 1`;
+
+const DANGLING = REFERRING.replace(
+  ' LIMIT',
+  ' AND NOT EXISTS(SELECT 1 FROM sqlite_master WHERE name=?1 COLLATE NOCASE) LIMIT',
+);
 
 /** A migration and its statements. */
 export interface Script {
@@ -59,31 +65,50 @@ export function runScript(engine: Engine, script: Script, rebuild: boolean): voi
   const { sql } = engine;
   const check = rebuild || engine.deferred() || /defer/i.test(script.migration.sql);
   const before = check ? findViolations(engine) : undefined;
-  /** Name and text of the triggers that went with their table. Extensions look after theirs themselves. */
-  const lost: unknown[][] = [];
+  /** Texts, by name, of the triggers that went with their table. Extensions look after theirs themselves. */
+  const lost = new Map<string, string[]>();
   const gone = new Set<string>();
+  /** By the new name of a renamed table: its old one, and the texts that its triggers had. */
+  const renamed = new Map<string, { from: string; texts: Map<string, string> }>();
+  const triggers = (table: string) => drain(sql.exec(TRIGGERS, table)) as [string, string][];
   script.plans.forEach((plan, i) => {
     if (isForeignKeys(plan)) return;
     try {
       const dropped = droppedTable(plan);
       if (dropped) {
-        lost.push(...drain(sql.exec(TRIGGERS, dropped)));
-        gone.add(foldName(dropped));
+        const table = foldName(dropped);
+        for (const [name, text] of triggers(dropped))
+          lost.set(foldName(name), [text, renamed.get(table)?.texts.get(name) ?? text]);
+        gone.add(table);
       }
+      lost.delete(droppedTrigger(plan) ?? '');
+      const target = renamedTo(plan);
+      const from = plan.statement.tables[0]?.name;
+      if (target && from) renamed.set(target, { from, texts: new Map(triggers(from)) });
       runStatement(engine, plan, gone);
     } catch (error) {
       throw failed(script, (error as Error).message, error, i);
     }
   });
-  // Those that the migration says nothing about come back with the table.
-  for (const [name, text] of lost as string[][]) {
-    try {
-      sql.exec(text!);
-    } catch (error) {
-      const { message } = error as Error;
-      // The migration made it again, or its table is gone for good.
-      if (!/already exists|no such table/.test(message))
-        throw failed(script, `its trigger "${name}" cannot be made again: ${message}`, error);
+  for (const [table, { from }] of renamed) {
+    if (gone.has(table) && drain(sql.exec(DANGLING, table)).length > 0)
+      throw failed(
+        script,
+        `foreign keys followed ${from} to ${table}, which is dropped; fill the new table under another name, drop ${from}, then rename the new one`,
+      );
+  }
+  // Those that the migration says nothing about come back with the table, also when it was renamed to be dropped.
+  for (const [name, texts] of lost) {
+    for (const text of texts) {
+      try {
+        sql.exec(text);
+        break;
+      } catch (error) {
+        const { message } = error as Error;
+        // The migration made it again, or its table is gone for good.
+        if (!/already exists|no such table/.test(message))
+          throw failed(script, `its trigger "${name}" cannot be made again: ${message}`, error);
+      }
     }
   }
   const found = before && newViolations(before, findViolations(engine));
@@ -97,7 +122,7 @@ export function runStatement(engine: Engine, plan: Plan, gone: ReadonlySet<strin
   } catch (error) {
     // Renaming the new table looks into triggers and views of others, which still mention the dropped one. Any other
     // change must fail here: done in the legacy way, it would leave them broken.
-    const target = foldName(unquoteIdentifier(/\brename\s+to\s+(.+?)[\s;]*$/is.exec(plan.sql)?.[1] ?? ''));
+    const target = renamedTo(plan) ?? '';
     if (!gone.has(target) || !/error in (trigger|view)/.test((error as Error).message)) throw error;
     engine.sql.exec('PRAGMA legacy_alter_table=1');
     try {
@@ -106,11 +131,15 @@ export function runStatement(engine: Engine, plan: Plan, gone: ReadonlySet<strin
       engine.sql.exec('PRAGMA legacy_alter_table=0');
     }
     const renamed = plan.statement.tables[0]!.name;
-    if (drain(engine.sql.exec(REFERRING, renamed)).length === 0) return;
-    // The legacy way leaves keys alone while foreign keys are off.
+    const refers = drain(engine.sql.exec(REFERRING, renamed)).length > 0;
+    const body = refers ? undefined : mentioning(engine.sql, renamed);
+    if (!refers && !body) return;
+    // The legacy way leaves the bodies of views and triggers alone, and keys while foreign keys are off.
     throw new DosqlError(
       'UNSUPPORTED_STATEMENT',
-      `a foreign key refers to ${renamed}, which is renamed; write REFERENCES ${target}`,
+      refers
+        ? `a foreign key refers to ${renamed}, which is renamed; write REFERENCES ${target}`
+        : `"${body}" mentions ${renamed}, which is renamed; make it afterwards, with ${target}`,
       { cause: error },
     );
   }
@@ -127,10 +156,16 @@ function droppedTable({ statement: { verb, tables } }: Plan): string | undefined
 
 /** True when dropping a table could delete the rows that refer to it: SQLite deletes a table's rows before it drops it. */
 export function needsRebuild({ sql }: Engine, { migration, plans }: Script): boolean {
+  /** What the tables that the migration renames are called now. */
+  const now = new Map<string, string>();
   return plans.some((plan) => {
     const dropped = droppedTable(plan);
+    const target = renamedTo(plan);
+    const from = plan.statement.tables[0]?.name ?? '';
+    if (target) now.set(target, now.get(foldName(from)) ?? from);
     return dropped
-      ? /\breferences\b/i.test(migration.sql) || drain(sql.exec(REFERRING, dropped)).length > 0
+      ? /\breferences\b/i.test(migration.sql) ||
+          drain(sql.exec(REFERRING, now.get(foldName(dropped)) ?? dropped)).length > 0
       : isForeignKeys(plan);
   });
 }

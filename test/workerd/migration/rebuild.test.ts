@@ -284,6 +284,68 @@ DROP TABLE t; ALTER TABLE n RENAME TO t;`,
       expect(() => storage.sql.exec('INSERT INTO t VALUES (3, 9)')).toThrow('FOREIGN KEY constraint failed');
     }));
 
+  it('fails where a trigger or view would keep that name', () =>
+    inObject(async (storage) => {
+      const objects = {
+        id: '1',
+        sql: 'CREATE TABLE t (a); CREATE TABLE o (x); CREATE VIEW v AS SELECT a FROM t;',
+      };
+      const anew = (object: string) => ({
+        id: '2',
+        sql: `CREATE TABLE n (a, b); ${object}; DROP TABLE t; ALTER TABLE n RENAME /* now */ TO t -- done`,
+      });
+      const trigger = (table: string) =>
+        `CREATE TRIGGER tr AFTER INSERT ON o WHEN CAST(new.x AS TEXT) <> '' BEGIN SELECT 1; INSERT INTO ${table} (a) VALUES (new.x); END`;
+      for (const object of [trigger('n'), 'CREATE VIEW tr AS SELECT (SELECT max(a) FROM n) AS m']) {
+        const error = await failure(migrate(storage, [objects, anew(object)]));
+        expect(error.message).toContain('"tr" mentions n, which is renamed; make it afterwards, with t');
+      }
+      await migrate(storage, [objects, anew(trigger('t'))]);
+      storage.sql.exec('INSERT INTO o VALUES (1)');
+      expect(rows(storage, 'SELECT a FROM v')).toEqual([[1]]);
+    }));
+
+  it('keeps every child of a table that is renamed first and dropped then, by failing', () =>
+    inObject(async (storage, ctx) => {
+      await migrate(storage, [schema, data], ctx);
+      const sql = `ALTER TABLE users RENAME TO users_old; ALTER TABLE users_old RENAME TO older;
+CREATE TABLE users (id integer PRIMARY KEY, name text NOT NULL); INSERT INTO users SELECT * FROM older; DROP TABLE older;`;
+      const error = await failure(migrate(storage, [schema, data, { id: 'old', sql }], ctx));
+      expect(error.message).toContain('foreign keys followed users_old to older, which is dropped');
+      expect(counts(storage)).toEqual(whole);
+      expectEnforced(storage);
+      const both = {
+        id: 'both',
+        sql: `ALTER TABLE users RENAME TO u; ${rebuild.sql.replaceAll('users`', 'u`')}`,
+      };
+      await migrate(storage, [schema, data, both], ctx);
+      expect(value(storage, 'SELECT count(*) FROM orders')).toBe(CHILDREN);
+    }));
+
+  it('brings back the triggers of a table that is renamed first and dropped then', () =>
+    inObject(async (storage) => {
+      const objects = {
+        id: '1',
+        sql: 'CREATE TABLE t (a); CREATE TABLE log (a); CREATE TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO log VALUES (new.a); END;',
+      };
+      const sql = 'ALTER TABLE t RENAME TO old; CREATE TABLE t (a, b); DROP TABLE old;';
+      await migrate(storage, [objects, { id: '2', sql }]);
+      storage.sql.exec('INSERT INTO t VALUES (1, 2)');
+      expect(rows(storage, 'SELECT a FROM log')).toEqual([[1]]);
+    }));
+
+  it('does not bring back a trigger that the migration drops after its table', () =>
+    inObject(async (storage) => {
+      await migrate(storage, [
+        {
+          id: '1',
+          sql: 'CREATE TABLE t (a); CREATE TRIGGER "R 1" AFTER INSERT ON t BEGIN SELECT 1; END; CREATE TRIGGER s AFTER INSERT ON t BEGIN SELECT 1; END;',
+        },
+        { id: '2', sql: 'DROP TABLE t; CREATE TABLE t (a, b); DROP TRIGGER IF EXISTS main."r 1"' },
+      ]);
+      expect(rows(storage, "SELECT name FROM sqlite_master WHERE type='trigger'")).toEqual([['s']]);
+    }));
+
   it('checks the other keys where one refers to columns that are not unique', () =>
     inObject(async (storage) => {
       const odd = { id: '0001_odd', sql: 'CREATE TABLE o (a); CREATE TABLE oc (a REFERENCES o (a));' };
