@@ -85,6 +85,9 @@ export function fromSqlite(
     return error(code, message, { table: subject.split('.', 1)[0], columns });
   }
 
+  // The words of RAISE() are the user's, whatever they say.
+  if (/SQLITE_CONSTRAINT_TRIGGER/.test(message)) return error('CONSTRAINT_VIOLATION', message, {});
+
   const exceeded = LIMITS.find(([pattern]) => pattern.test(message));
   if (exceeded) {
     const [, name, value, wayOut] = exceeded;

@@ -255,6 +255,22 @@ describe('what a statement may not be', () => {
       await expect(db.query(undefined as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     }));
 
+  it.each([
+    'the account is locked',
+    'not authorized',
+    'too many columns',
+    'no such table: x',
+    'syntax error',
+  ])('RAISE of a trigger is a violation, also when it says "%s"', (words) =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.run('CREATE TABLE t (a)');
+      await db.run(`CREATE TRIGGER r BEFORE INSERT ON t BEGIN SELECT RAISE(ABORT, '${words}'); END`);
+      const error = await db.run('INSERT INTO t VALUES (1)').catch((error: unknown) => error);
+      expect(error).toMatchObject({ code: 'CONSTRAINT_VIOLATION', message: expect.stringContaining(words) });
+    }),
+  );
+
   it('names table, columns and constraint of a violation', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });
