@@ -15,7 +15,7 @@ export function isSuspect(value: unknown): value is number {
   );
 }
 
-/** For each named column its integers as decimal text and its reals as they are, else NULL. */
+/** For each column or expression its integers as decimal text and its reals as they are, else NULL. */
 function exactColumns(names: readonly string[]): string {
   return names
     .map((n) => `CASE typeof(${n}) WHEN 'integer' THEN CAST(${n} AS TEXT) WHEN 'real' THEN ${n} END`)
@@ -33,12 +33,9 @@ export function exactQuery(sql: string, columns: number): string {
   return `WITH _dosql_exact(${names.join(',')}) AS (${open(sql)}) SELECT ${exactColumns(names)} FROM _dosql_exact`;
 }
 
-/**
- * The statement with the exact columns appended to its RETURNING list. Backticks, because SQLite takes an unknown name
- * in double quotes for a string: here it must be an error.
- */
-export function exactReturning(sql: string, names: readonly string[]): string {
-  return `${open(sql)},${exactColumns(names.map((name) => `\`${name.replaceAll('`', '``')}\``))}`;
+/** The statement with what these expressions exactly are appended to its RETURNING list. */
+export function exactReturning(sql: string, expressions: readonly string[]): string {
+  return `${open(sql)},${exactColumns(expressions)}`;
 }
 
 /**

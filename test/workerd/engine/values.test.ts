@@ -134,17 +134,62 @@ describe('values', () => {
       expect((await db.query('SELECT id FROM v')).rows).toEqual([{ id: 1 }]);
     }));
 
-  it('does not take an alias in RETURNING for the column of that name', () =>
+  it('reads columns, aliases and expressions of RETURNING exactly, whatever their names', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage, integers: 'bigint' });
-      await db.run('CREATE TABLE v (a INTEGER, b INTEGER)');
-      const insert = 'INSERT INTO v VALUES (9007199254740993, 9007199254740992) RETURNING';
-      const columns = await db.query(`${insert} v.a, "b";`, [], { rows: 'values' });
-      expect(columns.rows).toEqual([[9007199254740993n, 9007199254740992n]]);
-      for (const list of ['a AS b, b AS a', 'a b', 'b + 1 AS b', 'a, (b) AS b']) {
-        await expect(db.query(`${insert} ${list}`)).rejects.toMatchObject({ code: 'INTEGER_OUT_OF_RANGE' });
+      await db.run('CREATE TABLE v (a INTEGER UNIQUE, b INTEGER, f REAL, g)');
+      const [a, b] = [9007199254740993n, 9007199254740996n];
+      const upsert =
+        'INSERT INTO v VALUES (9007199254740993, 9007199254740996, 1e18, 3) ON CONFLICT DO UPDATE SET b = excluded.b RETURNING';
+      const lists: [string, unknown[]][] = [
+        ['v.a, "b";', [a, b]],
+        ['a AS b, b AS a', [a, b]],
+        ['a b, `a`/**/c -- end', [a, a]],
+        ['b + 1 AS b, f, f * 2 twice, (b), a IS NULL', [b + 1n, 1e18, 2e18, b, 0]],
+        ['a, *, (SELECT max(a, b) FROM v) m, CASE WHEN b THEN a END', [a, a, b, 1e18, 3, b, a]],
+        ["'a, b' AS s, printf('%d, %d', a, b), -a [n], +b AS \"a\"", ['a, b', `${a}, ${b}`, -a, b]],
+      ];
+      for (const [list, row] of lists) {
+        const { rows } = await db.query(`${upsert} ${list}`, [], { rows: 'values' });
+        expect(rows).toEqual([row]);
       }
-      expect((await db.query('SELECT count(*) AS n FROM v')).rows).toEqual([{ n: 1 }]);
+      const thrown = { integers: 'throw', rows: 'values' } as const;
+      const real = await db.query('UPDATE v SET f = 2e18 RETURNING f * 2 AS g, g AS f', [], thrown);
+      expect(real.rows).toEqual([[4e18, 3]]);
+    }));
+
+  it('keeps nothing of a statement whose RETURNING cannot be read a second time', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage, integers: 'bigint' });
+      await db.run('CREATE TABLE v (a INTEGER)');
+      const insert = 'INSERT INTO v VALUES (9007199254740993) RETURNING';
+      for (const [list, ...values] of [['a + ?', 0], ['a COLLATE nocase'], ['random() AS a']] as const)
+        await expect(db.query(`${insert} ${list}`, values)).rejects.toMatchObject({
+          code: 'INTEGER_OUT_OF_RANGE',
+        });
+      expect((await db.query('SELECT * FROM v')).rows).toEqual([]);
+    }));
+
+  it('returns a wide row exactly', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage, integers: 'bigint' });
+      const names = Array.from({ length: 80 }, (_, i) => `c${i}`);
+      await db.run(`CREATE TABLE w (id INTEGER PRIMARY KEY, ${names})`);
+      const [row] = (await db.query('INSERT INTO w (c79) VALUES (9007199254740993) RETURNING *')).rows;
+      expect(row).toMatchObject({ id: 1, c0: null, c79: 9007199254740993n });
+    }));
+
+  it('keeps no row whose texts become numbers too large to give', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.run('CREATE TABLE t (i INTEGER, f REAL)');
+      await expect(db.run('INSERT INTO t (i) VALUES (?) RETURNING i', ['9.1e18'])).rejects.toMatchObject({
+        code: 'INTEGER_OUT_OF_RANGE',
+      });
+      expect((await db.run('INSERT INTO t (f) VALUES (?) RETURNING f', ['1e18'])).rows).toEqual([
+        { f: 1e18 },
+      ]);
+      expect((await db.query('SELECT count(*) AS n FROM t')).rows).toEqual([{ n: 1 }]);
     }));
 
   it('keeps no row whose defaults and generated columns come back too large to give', () =>
