@@ -4,6 +4,7 @@ import { makePlan, type Plan } from '../engine/plan.ts';
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import { tokenize } from '../sql/tokenizer.ts';
+import { strictCopy } from './copy.ts';
 import type { Hashed } from './drift.ts';
 import { droppedTrigger, mentioning, renamedTo } from './names.ts';
 import { findViolations, newViolations } from './violations.ts';
@@ -117,8 +118,9 @@ export function runScript(engine: Engine, script: Script, rebuild: boolean): voi
 
 /** Runs one statement of a script; `gone`: folded names of the tables that it dropped before. */
 export function runStatement(engine: Engine, plan: Plan, gone: ReadonlySet<string>): void {
+  const sql = strictCopy(plan.sql);
   try {
-    engine.all(plan, [], 'number');
+    engine.all(sql === plan.sql ? plan : engine.plan(sql), [], 'number');
   } catch (error) {
     // Renaming the new table looks into triggers and views of others, which still mention the dropped one. Any other
     // change must fail here: done in the legacy way, it would leave them broken.

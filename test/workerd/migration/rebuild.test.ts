@@ -284,6 +284,29 @@ DROP TABLE t; ALTER TABLE n RENAME TO t;`,
       expect(() => storage.sql.exec('INSERT INTO t VALUES (3, 9)')).toThrow('FOREIGN KEY constraint failed');
     }));
 
+  it('does not copy the name of a column that the old table does not have into every row', () =>
+    inObject(async (storage) => {
+      const base = {
+        id: '1',
+        sql: 'CREATE TABLE t (id integer, "a b" text); INSERT INTO t VALUES (1, \'x\');',
+      };
+      const anew = (columns: string, selected = columns) => ({
+        id: '2',
+        sql: `PRAGMA foreign_keys=OFF;--> statement-breakpoint
+CREATE TABLE \`__new_t\` (\`id\` integer NOT NULL, \`a b\` text, \`added\` text);--> statement-breakpoint
+INSERT INTO \`__new_t\`(${columns}) SELECT ${selected} FROM \`t\`;--> statement-breakpoint
+DROP TABLE \`t\`;--> statement-breakpoint
+ALTER TABLE \`__new_t\` RENAME TO \`t\`;`,
+      });
+      const error = await failure(migrate(storage, [base, anew('"id", "a b", "added"')]));
+      expect(error).toMatchObject({ code: 'MIGRATION_FAILED', cause: { code: 'NO_SUCH_COLUMN' } });
+      expect(error.message).toContain('statement 3 of 5: no such column: added');
+      expect(rows(storage, 'SELECT * FROM t')).toEqual([[1, 'x']]);
+      // A string in double quotes is one, where it cannot be meant as the column itself.
+      await migrate(storage, [base, anew('"id", "a b", "added"', '"id", max("a b", "added"), "new"')]);
+      expect(rows(storage, 'SELECT * FROM t')).toEqual([[1, 'x', 'new']]);
+    }));
+
   it('fails where a trigger or view would keep that name', () =>
     inObject(async (storage) => {
       const objects = {
