@@ -84,11 +84,12 @@ export function stepsOf(batch: Batch | undefined): Batch['steps'] {
   throw new DosqlError('INVALID_ARGUMENT', 'The steps of a batch are an array of objects.');
 }
 
-/** Every text that a request may run. */
+/** Every text that a request may run; one that it stores is run by a later request, perhaps of the same pipeline. */
 function textsOf(stream: Stream, { stmt, batch, sql, sql_id, type }: StreamRequest): string[] {
   const stmts = stepsOf(batch).map((step) => step.stmt);
   if (stmt) stmts.push(stmt);
-  if (type === 'sequence') stmts.push({ ...(sql != null && { sql }), ...(sql_id != null && { sql_id }) });
+  if (type === 'sequence' || type === 'store_sql')
+    stmts.push({ ...(sql != null && { sql }), ...(sql_id != null && { sql_id }) });
   return stmts.flatMap((one) => {
     const text = one?.sql ?? stream.stored.get(one?.sql_id as number);
     return typeof text === 'string' ? text : [];

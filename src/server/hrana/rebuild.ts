@@ -1,6 +1,7 @@
 import { drain } from '../../engine/cursor.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { DosqlError } from '../../errors/index.ts';
+import { strictCopy } from '../../migration/copy.ts';
 import { withoutForeignKeys } from '../../migration/rebuild.ts';
 import { needsRebuild, runStatement } from '../../migration/script.ts';
 import { findViolations, newViolations } from '../../migration/violations.ts';
@@ -21,7 +22,7 @@ export function rebuildsTables(engine: Engine, texts: readonly string[]): boolea
   if (texts.some(isAlterColumn)) return true;
   // On its own it has no effect: the next request starts with foreign keys on.
   if (texts.length > 1 && texts.some((text) => OFF.test(text))) return true;
-  const plans = texts.filter((text) => /\bdrop\b/i.test(text)).map((text) => engine.plan(text));
+  const plans = texts.filter((text) => /\b(drop|rename)\b/i.test(text)).map((text) => engine.plan(text));
   if (plans.length === 0) return false;
   const migration = { id: '', hash: '', when: undefined, sql: texts.join('\n') };
   return needsRebuild(engine, { migration, plans: plans.flatMap((plan) => plan.parts ?? plan) });
@@ -59,7 +60,7 @@ export class Rebuild {
   /** Like `execute`, for a statement that may drop, rename or rebuild a table. @throws DosqlError */
   execute(session: Session, stmt: Stmt, sql: string, budget: Budget, item?: Ready): StmtResult {
     const { access, sql: text } = session.check(sql);
-    if (access !== 'schema') return execute(session, stmt, sql, budget, item);
+    if (access !== 'schema') return execute(session, stmt, item ? sql : strictCopy(sql), budget, item);
     const { engine } = session;
     for (const one of alterColumn(engine, text) ?? [text]) {
       const plan = engine.plan(one);

@@ -137,6 +137,24 @@ test('migrate rebuilds a table that others refer to, and keeps their rows, trigg
   await client.execute("UPDATE items SET name = 'c' WHERE id = 1");
   expect(await count('log')).toBe(1);
   expect(await codeOf(client.execute('INSERT INTO parts (item) VALUES (9)'))).toBe('SQLITE_CONSTRAINT');
+  const unknown = rebuild.map((sql) =>
+    sql.replace(
+      /\(id, name, price\) SELECT.*/,
+      '("id", "name", "cost") SELECT "id", "name", "cost" FROM items',
+    ),
+  );
+  unknown[0] = 'CREATE TABLE __new_items (id INTEGER PRIMARY KEY, name TEXT NOT NULL, cost REAL)';
+  await expect(client.migrate(unknown)).rejects.toThrow('no such column: cost');
+  const renamed = [
+    'ALTER TABLE items RENAME TO older',
+    'CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL)',
+    'INSERT INTO items SELECT id, name FROM older',
+    'DROP TABLE older',
+  ];
+  await expect(client.batch(renamed, 'write')).rejects.toThrow('parts → older');
+  // The client stores a text that it may run again, in the request that runs it.
+  await client.batch(rebuild, 'write');
+  expect([await count('items'), await count('parts')]).toEqual([2, 3]);
   // A trigger that is dropped on purpose does not come back.
   await client.execute(
     'CREATE TRIGGER "on change" AFTER UPDATE ON items BEGIN INSERT INTO log VALUES (1); END',
