@@ -11,14 +11,12 @@ import { checkForeignKeys, Pragmas } from './pragmas.ts';
 import { runSpecial } from './special.ts';
 import { statementError } from './statement-error.ts';
 import { decodeRows, integerVariant, type SqlValue } from './values.ts';
+import { assertWhole } from './whole.ts';
 import { runWrite } from './write.ts';
 
 const ENGINES = new WeakMap<DurableObjectStorage, Engine>();
 const PLANS = 512;
 const MAX_CACHED_TEXT = 250_000;
-
-/** Where @dotdo/dosql/fsx lists its archived files; an engine that can read them knows it as internal. */
-const SEGMENTS = '_dosql_tier_seg';
 
 /** The platform's billing counts. */
 export interface RowCounts {
@@ -64,7 +62,7 @@ export class Engine {
   counts: RowCounts = { rowsRead: 0, rowsWritten: 0 };
   /** Column names of the last statement. */
   names: readonly string[] = [];
-  /** It is known that no row is out of reach: {@link assertWhole}. */
+  /** It is known that no row is out of reach: `assertWhole`. */
   whole = false;
   readonly #plans = new BoundedCache<string, Plan>(PLANS);
   #touched = new Set<string>();
@@ -99,35 +97,12 @@ export class Engine {
     if (plan === undefined) {
       if (typeof sql !== 'string')
         throw new DosqlError('INVALID_ARGUMENT', `SQL text must be a string, not ${typeof sql}.`);
-      this.assertWhole();
+      assertWhole(this);
       plan = makePlan(sql, this.planHooks);
       // A text of megabytes is an insert of its own rows: it will not come again, and its analysis is large.
       if (sql.length < MAX_CACHED_TEXT) this.#plans.set(sql, plan);
     }
     return plan;
-  }
-
-  /**
-   * Rows that were archived must not be missing in silence where nobody can read them. Looks once per instance.
-   * @throws FEATURE_NOT_ENABLED
-   */
-  assertWhole(): void {
-    if (this.whole || this.internal.has(SEGMENTS)) return;
-    const found = (sql: string) => drain(this.sql.exec(sql)).length > 0;
-    let archived = false;
-    try {
-      archived =
-        found(`SELECT 1 FROM sqlite_master WHERE name='${SEGMENTS}'`) &&
-        found(`SELECT 1 FROM ${SEGMENTS} WHERE state='active' LIMIT 1`);
-    } catch {
-      // A class without SQL: the statement itself says it better.
-    }
-    if (archived)
-      throw new DosqlError(
-        'FEATURE_NOT_ENABLED',
-        "Rows of this database are archived, and it was opened without its archive: import { createTieredBackend } from '@dotdo/dosql/fsx' and open it with DB(name, { storage: createTieredBackend({ hot: ctx.storage, cold: bucket }) }).",
-      );
-    this.whole = true;
   }
 
   /** Forgets every plan: a new extension sees all SQL texts again. */

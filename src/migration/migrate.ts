@@ -1,5 +1,6 @@
 import { currentScope } from '../engine/als.ts';
 import type { Engine } from '../engine/engine.ts';
+import { assertWhole } from '../engine/whole.ts';
 import { DosqlError } from '../errors/index.ts';
 import { drift, type Hashed, matchLedger } from './drift.ts';
 import { sha256 } from './hash.ts';
@@ -66,7 +67,7 @@ async function applyPending(
   ctx: DurableObjectState | undefined,
   outOfOrder: MigrationOptions['outOfOrder'],
 ): Promise<void> {
-  engine.assertWhole();
+  assertWhole(engine);
   const { rows, foreign } = readLedger(engine);
   const changed = matchLedger(list, rows);
   const newest = list.findLastIndex(({ row }) => row);
