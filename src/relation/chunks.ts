@@ -159,6 +159,9 @@ export class Chunks {
     }
     const type = castFor(affinity, seen);
     if (type) text = `CAST(${text} AS ${type})`;
+    // A sub-select has the affinity of its last term, and changes no value.
+    else if (affinity !== '' && affinity !== 'BLOB')
+      text = `(SELECT ${text} UNION ALL SELECT CAST(NULL AS ${affinity})WHERE 0)`;
     return collate ? `${text} COLLATE ${collate}` : text;
   }
 }
