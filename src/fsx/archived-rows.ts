@@ -11,7 +11,9 @@ import type {
 import { foldName } from '../sql/identifier.ts';
 import type { Segment } from './manifest.ts';
 import type { Kept } from './rehydrate.ts';
+import { storedSql } from './rows.ts';
 import { type ArchivedRow, classed, kindsOf, segmentRows, survives, tableOf } from './segment-rows.ts';
+import { defaultSql, type TierColumn } from './table.ts';
 import type { Tiered, Tiers } from './tiers.ts';
 
 /** The archived rows of one table, for one execution of a statement. */
@@ -93,22 +95,25 @@ export class ArchivedRows implements RelationProvider {
     const written = tableOf(this.tiered, segment);
     const kinds = kindsOf(written, segment);
     const sources = columns.map((at) => {
-      const { id, fallback } = this.tiered.table.columns[at]!;
-      const from = written.columns.findIndex((column) => column.id === id);
-      return { from, kind: kinds[from]!, missing: from < 0 ? this.#fallback(fallback) : null };
+      const column = this.tiered.table.columns[at]!;
+      const from = written.columns.findIndex(({ id }) => id === column.id);
+      return { from, kind: kinds[from]!, missing: from < 0 ? this.#fallback(column) : null };
     });
     return ({ cells }) =>
       sources.map(({ from, kind, missing }) => (from < 0 ? missing : classed(cells[from]!, kind).cell));
   }
 
   /** The value that rows had which were there before the column. */
-  #fallback(sql: string | undefined): Cell {
-    if (sql === undefined) return null;
-    const [[value, type, text]] = drain(
-      this.tiers.engine.sql.exec(`SELECT v,typeof(v),CAST(v AS TEXT) FROM(SELECT (${sql}) AS v)`),
+  #fallback({ fallback, affinity }: TierColumn): Cell {
+    if (fallback === undefined) return null;
+    const value = storedSql('v', affinity);
+    const [[found, type, text]] = drain(
+      this.tiers.engine.sql.exec(
+        `SELECT w,typeof(w),CAST(w AS TEXT) FROM(SELECT ${value} AS w FROM(SELECT (${defaultSql(fallback)}) AS v))`,
+      ),
     ) as [[Cell | ArrayBuffer, string, string]];
     if (type === 'integer') return BigInt(text);
-    return value instanceof ArrayBuffer ? new Uint8Array(value) : value;
+    return found instanceof ArrayBuffer ? new Uint8Array(found) : found;
   }
 
   async inspect(scan: Scan): Promise<ScanReport> {

@@ -1,4 +1,4 @@
-import type { Cell } from '../relation/provider.ts';
+import type { Affinity, Cell } from '../relation/provider.ts';
 import { foldName, quoteIdentifier } from '../sql/identifier.ts';
 import { hex } from '../sql/literal.ts';
 import { qualified, type TierTable } from './table.ts';
@@ -99,6 +99,16 @@ export function foldedSql({ name, collate }: TierTable['columns'][number], prefi
   const of = (fold: string) => `CASE typeof(${column}) WHEN 'text' THEN ${fold} ELSE ${column} END`;
   if (collate === 'NOCASE') return of(`lower(${column})`);
   return collate === 'RTRIM' ? of(`rtrim(${column},' ')`) : `+${column}`;
+}
+
+/** SQL of a value as a column of this affinity stores it. CAST is none: it makes 2026 of '2026-11-22'. */
+export function storedSql(value: string, affinity: Affinity): string {
+  const of = (type: string, text: string) => `CASE typeof(${value}) WHEN '${type}' THEN ${text} ELSE `;
+  if (affinity === '' || affinity === 'BLOB') return value;
+  if (affinity === 'TEXT') return `${of('blob', value)}CAST(${value} AS TEXT) END`;
+  const exact = (type: string) =>
+    `iif(CAST(${value} AS ${type})=${value},CAST(${value} AS ${type}),${value})`;
+  return `${of('text', exact('NUMERIC'))}${of('real', exact('INTEGER'))}${value} END END`;
 }
 
 /** A cell as its column's collation sees it. */

@@ -77,12 +77,15 @@ export async function* segmentRows(
       })),
   };
   const gone = buried ?? manifest.tombstones(segment.id);
+  const tagged = table.key.filter((i) => kindIn(segment, table.columns[i]!.id) === 'j');
   for await (const batch of file.scan(scan, report)) {
     const rows: ArchivedRow[] = [];
     for (const values of batch) {
       const cells: Cell[] = new Array(table.columns.length).fill(null);
       for (let i = 0; i < wanted.length; i++) cells[wanted[i]!] = values[i]!;
-      const key = keyText(table, cells);
+      const plain = tagged.length ? [...cells] : cells;
+      for (const i of tagged) plain[i] = untag(cells[i] as string).cell;
+      const key = keyText(table, plain);
       if (!gone.has(key))
         rows.push({ key, cells, rowid: rowid ? (values[wanted.length] as number | bigint) : null });
     }

@@ -2,7 +2,8 @@ import { drain } from '../engine/cursor.ts';
 import { DosqlError } from '../errors/index.ts';
 import type { Affinity } from '../relation/provider.ts';
 import { foldName, quoteIdentifier, unquoteIdentifier } from '../sql/identifier.ts';
-import { Token } from '../sql/token.ts';
+import { sqlLiteral } from '../sql/literal.ts';
+import { isName, Token } from '../sql/token.ts';
 import { tokenize } from '../sql/tokenizer.ts';
 
 /** A column as the archive knows it. */
@@ -75,6 +76,12 @@ export function describeTier(sql: SqlStorage, name: string): TierTable | undefin
   );
   if (parent)
     throw refuse(`${parent[0]} has a foreign key to it, whose actions would run when rows are archived.`);
+  for (const [column, collation] of all(
+    "SELECT x.name,x.coll FROM pragma_index_list(?) i,pragma_index_xinfo(i.name) x WHERE i.origin='pk' AND x.key",
+  )) {
+    if ((collations.get(foldName(column as string)) ?? 'BINARY') !== String(collation).toUpperCase())
+      throw refuse(`its primary key compares ${column} by another collation than the column.`);
+  }
   const names = new Set(columns.map((column) => foldName(column.name)));
   const rowid = ['rowid', '_rowid_', 'oid'].find((alias) => !names.has(alias));
   if (!rowid && !withoutRowid) throw refuse('its columns hide the rowid.');
@@ -87,6 +94,17 @@ export function describeTier(sql: SqlStorage, name: string): TierTable | undefin
     ...(!withoutRowid && key.length === 1 && !indexed && { integerKey: true }),
     ...(/\bautoincrement\b/i.test(ddl) && { autoincrement: true }),
   };
+}
+
+/** SQL of a default value: a bare name is a string there, and nowhere else. */
+export function defaultSql(sql: string): string {
+  const t = tokenize(sql);
+  return t.length > 3 ||
+    !isName(t[0]!) ||
+    t[0] === Token.STRING ||
+    /^(null|true|false|current_\w+)$/i.test(sql)
+    ? sql
+    : sqlLiteral(unquoteIdentifier(sql));
 }
 
 /** SQLite's rules for the affinity of a declared type; ANY of STRICT tables leaves every value as it is. */

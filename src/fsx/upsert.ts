@@ -10,7 +10,7 @@ import { tokenize } from '../sql/tokenizer.ts';
 import type { Statement } from '../sql/types.ts';
 import { ArchivedRows } from './archived-rows.ts';
 import { rehydrate } from './rehydrate.ts';
-import { keySql } from './rows.ts';
+import { keySql, storedSql } from './rows.ts';
 import type { Tiered, Tiers } from './tiers.ts';
 
 /** Where the parts of an INSERT are. */
@@ -126,13 +126,12 @@ function keysOf(
   // A key that is not given is a new one.
   if (!key.every((column) => names.includes(foldName(column.name)))) return undefined;
   const list = names.map(quoteIdentifier);
-  const cast = table.columns.map(({ name: column, affinity }) => {
+  const stored = key.map(({ name: column, affinity }) => {
     const quoted = quoteIdentifier(column);
-    if (!key.some((one) => one.name === column)) return '';
-    return affinity && affinity !== 'BLOB' ? `CAST(${quoted} AS ${affinity}) AS ${quoted}` : quoted;
+    return `${storedSql(quoted, affinity)} AS ${quoted}`;
   });
   const head = insert.head.trim();
-  const sql = `${head ? `${head},` : 'WITH '}_dosql_s(${list})AS(${insert.source}\n),_dosql_k AS(SELECT ${cast.filter(Boolean)} FROM _dosql_s)SELECT ${keySql(table, '')},${quoteIdentifier(key[0]!.name)} FROM _dosql_k`;
+  const sql = `${head ? `${head},` : 'WITH '}_dosql_s(${list})AS(${insert.source}\n),_dosql_k AS(SELECT ${stored} FROM _dosql_s)SELECT ${keySql(table, '')},${quoteIdentifier(key[0]!.name)} FROM _dosql_k`;
   const plan = makePlan(sql, engine.planHooks);
   if (plan.foreign)
     throw new DosqlError(
