@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Loaded, LoadOptions } from '../engine/extension.ts';
+import { makePlan } from '../engine/plan.ts';
 import { DosqlError } from '../errors/index.ts';
 import { quoteIdentifier } from '../sql/identifier.ts';
 import type { SqlValue } from '../sql/literal.ts';
@@ -150,7 +151,8 @@ export class Load {
       opened.rehydrate?.((head, tail = '') => {
         const { recursive, expressions } = template;
         const sql = `WITH ${recursive ? 'RECURSIVE ' : ''}${own.texts.join()}${expressions} ${head} FROM ${from} AS ${target.alias} WHERE ${target.condition} ${tail}`;
-        return engine.all(engine.plan(sql), [...this.values, ...own.chunks], 'bigint');
+        // What else it reads is in front, or has no foreign row.
+        return engine.all(makePlan(sql, []), [...this.values, ...own.chunks], 'bigint');
       });
   }
 
