@@ -8,6 +8,7 @@ import {
   archivable,
   fingerprint,
   foldCell,
+  isPortable,
   keyText,
   locatorChunks,
   rowReader,
@@ -155,7 +156,7 @@ async function write(tiers: Tiers, tiered: Tiered, { locators, kinds }: Batch): 
       for (const values of found) {
         const row = reader.decode(values);
         // A value of another class came meanwhile: the row stays for the next file.
-        if (!fits(kinds, row.classes, row.cells)) continue;
+        if (!fits(kinds, row.classes, row.cells) || !isPortable(row)) continue;
         group.push(row);
         const weight = weightOf(row);
         size += weight;

@@ -4,10 +4,10 @@ import { DosqlError } from '../errors/index.ts';
 import type { Cell, Predicate } from '../relation/provider.ts';
 import { Needed } from '../relation/pushdown.ts';
 import { applyEdits } from '../sql/edit.ts';
-import { foldName, quoteIdentifier } from '../sql/identifier.ts';
+import { foldName, quoteIdentifier, unquoteIdentifier } from '../sql/identifier.ts';
 import type { SqlValue } from '../sql/literal.ts';
 import { Token } from '../sql/token.ts';
-import { tokenize } from '../sql/tokenizer.ts';
+import { type Tokens, tokenize } from '../sql/tokenizer.ts';
 import type { Statement, TableReference } from '../sql/types.ts';
 import { ArchivedRows } from './archived-rows.ts';
 import { type Kept, rehydrate } from './rehydrate.ts';
@@ -34,11 +34,12 @@ export function parentOf(tiers: Tiers, statement: Statement): Rewrite | undefine
   const { sql, verb, kind, replace } = statement;
   const target = statement.tables.find(({ role }) => role === 'write');
   const goes = verb === 'UPDATE' || verb === 'DELETE';
-  if (!target || kind !== 'write' || !(goes || replace)) return undefined;
+  const upserts = verb === 'INSERT' && /\bdo\s+update\b/i.test(sql);
+  if (!target || kind !== 'write' || !(goes || replace || upserts)) return undefined;
   const ties = tiesOf(tiers, statement, target);
   if (!ties.length) return undefined;
   const archived = () => ties.filter(({ table }) => tiers.manifest.active(table).length);
-  if (!replace)
+  if (goes && !replace)
     return { optional: true, load: (values, options) => load(tiers, archived(), statement, values, options) };
   return {
     around(run) {
@@ -46,7 +47,7 @@ export function parentOf(tiers: Tiers, statement: Statement): Rewrite | undefine
       if (!tie) return run();
       throw new DosqlError(
         'UNSUPPORTED_STATEMENT',
-        `${tie.table} has archived rows with a foreign key to ${target.name}, which REPLACE would pass by: use ON CONFLICT DO UPDATE.`,
+        `${tie.table} has archived rows with a foreign key to ${target.name}, which ${replace ? 'REPLACE would pass by: use ON CONFLICT DO UPDATE' : 'an upsert of their key would pass by: use UPDATE'}.`,
         { statement: sql, table: target.name },
       );
     },
@@ -69,6 +70,7 @@ function tiesOf(tiers: Tiers, { sql, parameters, verb, ...rest }: Statement, tar
     if (tokens[i] === Token.UPDATE || tokens[i] === Token.DELETE) start = tokens[i + 1]!;
   const span = new Needed({ sql, parameters, verb, ...rest }, tokens).conditionOf(target);
   const set = verb === 'UPDATE' && foldName(sql.slice(target.end, span?.[0]));
+  const upserted = verb === 'INSERT' && !rest.replace && upsertedBy(sql, tokens);
   const rows = (name: string, to: string, where: string) =>
     `SELECT ${quoteIdentifier(to)} FROM main.${quoteIdentifier(name)} AS ${quoteIdentifier(name === folded ? (target.alias ?? target.name) : name)} WHERE ${where}`;
   const links = (name: string) =>
@@ -82,7 +84,7 @@ function tiesOf(tiers: Tiers, { sql, parameters, verb, ...rest }: Statement, tar
       // A tree: whatever hangs below.
       const tree = links(parent).some(([other]) => other === parent);
       if (parent === folded) {
-        if (set ? !set.includes(foldName(to)) : seq > 0) return [];
+        if (upserted ? !upserted.has(foldName(to)) : set ? !set.includes(foldName(to)) : seq > 0) return [];
         return [{ column, collated, keys: rows(parent, to, tree || !span ? '1' : cut(...span)) }];
       }
       if (seen.includes(parent)) return [];
@@ -97,6 +99,44 @@ function tiesOf(tiers: Tiers, { sql, parameters, verb, ...rest }: Statement, tar
     .flatMap((table) =>
       chains(table, [table]).map((tie) => ({ ...tie, table, keys: cut(0, start) + tie.keys })),
     );
+}
+
+const ENDS: readonly unknown[] = [
+  undefined,
+  Token.COMMA,
+  Token.WHERE,
+  Token.ON,
+  Token.RETURNING,
+  Token.SEMICOLON,
+];
+
+/** Folded names of the columns that ON CONFLICT DO UPDATE changes: not those of the conflict that are set to themselves. */
+function upsertedBy(sql: string, t: Tokens): Set<string> {
+  const found = new Set<string>();
+  const name = (i: number) => foldName(unquoteIdentifier(sql.slice(t[i + 1], t[i + 2])));
+  /** Names up to the parenthesis that closes. */
+  const names = (i: number) => {
+    const list: string[] = [];
+    for (; i < t.length && t[i] !== Token.RIGHT_PAREN; i += 3) list.push(name(i));
+    return list;
+  };
+  let same: string[] = [];
+  let assigns = false;
+  let depth = 0;
+  for (let i = 0; i < t.length; i += 3) {
+    if (t[i] === Token.LEFT_PAREN) depth++;
+    else if (t[i] === Token.RIGHT_PAREN) depth--;
+    if (depth > 0) continue;
+    if (t[i] === Token.CONFLICT) same = t[i + 3] === Token.LEFT_PAREN ? names(i + 6) : [];
+    const set = t[i] === Token.SET && t[i - 3] === Token.UPDATE;
+    assigns = set || (assigns && !(ENDS.includes(t[i]) && t[i] !== Token.COMMA));
+    if (!set && !(assigns && t[i] === Token.COMMA)) continue;
+    const column = name(i + 3);
+    const itself = name(i + 9) === 'excluded' && name(i + 15) === column && ENDS.includes(t[i + 18]);
+    if (t[i + 3] === Token.LEFT_PAREN) for (const one of names(i + 6)) found.add(one);
+    else if (!itself || !same.includes(column)) found.add(column);
+  }
+  return found;
 }
 
 async function load(

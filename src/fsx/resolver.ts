@@ -2,7 +2,9 @@ import type { Rewrite } from '../engine/extension.ts';
 import { DosqlError } from '../errors/index.ts';
 import type { Resolver } from '../relation/resolver.ts';
 import { analyze } from '../sql/analyze.ts';
-import { foldName } from '../sql/identifier.ts';
+import { foldName, unquoteIdentifier } from '../sql/identifier.ts';
+import { isName, Token } from '../sql/token.ts';
+import { type Tokens, tokenize } from '../sql/tokenizer.ts';
 import type { Statement } from '../sql/types.ts';
 import { ArchivedRows } from './archived-rows.ts';
 import { type Kept, rehydrate } from './rehydrate.ts';
@@ -28,7 +30,7 @@ export function resolver(tiers: Tiers): Resolver {
       open() {
         const tiered = tiers.tables.get(folded);
         if (!tiered || !tiers.manifest.active(folded).length) return undefined;
-        refuseRowid(tiered, statement.sql);
+        refuseRowid(tiered, statement);
         const rows = new ArchivedRows(tiers, tiered, writes);
         return {
           provider: rows,
@@ -66,14 +68,47 @@ export function refusePast(tiers: Tiers, { tables, sql }: Statement): Rewrite | 
 }
 
 /** An archived row has no rowid that a statement could ask for. @throws UNSUPPORTED_STATEMENT */
-function refuseRowid({ table }: Tiered, sql: string): void {
-  const found = /\b(?:rowid|_rowid_|oid)\b/i.exec(sql)?.[0];
-  if (!found || table.columns.some(({ name }) => foldName(name) === foldName(found))) return;
-  throw new DosqlError(
-    'UNSUPPORTED_STATEMENT',
-    `${table.name} has archived rows, which have no ${found}: use its primary key, or tier: 'hot'.`,
-    { statement: sql, table: table.name },
-  );
+function refuseRowid({ table }: Tiered, { sql, tables }: Statement): void {
+  const t = tokenize(sql);
+  const names = new Set(table.columns.map(({ name }) => foldName(name)));
+  const own = tables.filter(({ name }) => foldName(name) === foldName(table.name));
+  const word = (i: number) =>
+    isName(t[i]!) ? foldName(unquoteIdentifier(sql.slice(t[i + 1], t[i + 2]))) : '';
+  for (let i = 0; i < t.length; i += 3) {
+    const found = word(i);
+    if (!/^(rowid|_rowid_|oid)$/.test(found) || t[i] === Token.STRING || names.has(found)) continue;
+    const [from, to] = selectAround(t, i);
+    const meant =
+      t[i - 3] === Token.DOT
+        ? own.some(({ name, alias }) => foldName(alias ?? name) === word(i - 6))
+        : own.some(({ start }) => start >= from && start < to);
+    if (!meant) continue;
+    throw new DosqlError(
+      'UNSUPPORTED_STATEMENT',
+      `${table.name} has archived rows, which have no ${found}: use its primary key, or tier: 'hot'.`,
+      { statement: sql, table: table.name },
+    );
+  }
+}
+
+/** Where the innermost SELECT in parentheses around token `i` is in the text; else all of it. */
+function selectAround(t: Tokens, i: number): [from: number, to: number] {
+  let depth = 0;
+  let from = i;
+  for (; from >= 0; from -= 3) {
+    if (t[from] === Token.RIGHT_PAREN) depth++;
+    else if (t[from] === Token.LEFT_PAREN && --depth < 0) {
+      if (t[from + 3] === Token.SELECT) break;
+      depth = 0;
+    }
+  }
+  if (from < 0) return [0, Number.POSITIVE_INFINITY];
+  let to = from;
+  for (depth = 0; to < t.length; to += 3) {
+    if (t[to] === Token.LEFT_PAREN) depth++;
+    else if (t[to] === Token.RIGHT_PAREN && --depth === 0) break;
+  }
+  return [t[from + 1]!, t[to + 1]!];
 }
 
 /** A view is SQLite's own affair, and sees the rows in the object only: refused where it would miss archived ones. */

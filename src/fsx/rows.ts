@@ -1,6 +1,6 @@
 import type { Affinity, Cell } from '../relation/provider.ts';
 import { foldName, quoteIdentifier } from '../sql/identifier.ts';
-import { hex } from '../sql/literal.ts';
+import { hex, utf8 } from '../sql/literal.ts';
 import { qualified, type TierTable } from './table.ts';
 
 /** A row as it is stored: one cell per column, and its storage classes, one letter each: n, i, r, t, b. */
@@ -13,6 +13,25 @@ export interface StoredRow {
 
 /** JSON texts stay below the 2 MB of one value. */
 const MAX_JSON = 1_500_000;
+
+/** A row beyond this as text, where a BLOB has two characters a byte, fits into no statement once it is archived. */
+const MAX_ROW = 1_800_000;
+
+/** A statement can bring the row in again. */
+export function isPortable({ cells }: StoredRow): boolean {
+  let size = 0;
+  for (const cell of cells)
+    if (typeof cell === 'string') size += cell.length;
+    else if (cell instanceof Uint8Array) size += 2 * cell.length;
+  // JSON makes up to six bytes of a character.
+  if (size * 6 < MAX_ROW || size > MAX_ROW) return size < MAX_ROW;
+  return cells.reduce((sum: number, cell) => sum + sizeOf(cell), 0) < MAX_ROW;
+}
+
+function sizeOf(cell: Cell): number {
+  if (cell instanceof Uint8Array) return 2 * cell.length;
+  return typeof cell === 'string' ? utf8(JSON.stringify(cell)).length : 24;
+}
 
 /** SQL to read rows of a table exactly, and to reach them again: by rowid, or where there is none by key. */
 export interface RowReader {

@@ -92,4 +92,26 @@ describe('rows that archived rows have a foreign key to', () => {
       await db.run("DELETE FROM orders WHERE code = 'D'");
       expect((await db.query('SELECT id FROM parts', [], { tier: 'hot' })).rows).toEqual([{ id: 5 }]);
     }));
+
+  it('an upsert may change anything of them but the key that archived rows have', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage, 'ON UPDATE CASCADE');
+      const customer = "INSERT INTO customers VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET";
+      await db.run(`${customer} name = excluded.name, id = excluded.id WHERE name <> 'code'`);
+      const order = "INSERT INTO orders VALUES ('A', 2) ON CONFLICT (code) DO UPDATE SET";
+      await db.run(`${order} "code" = excluded.code, customer = excluded.customer RETURNING 1, code`);
+      for (const set of [
+        "code = 'Z'",
+        "customer = 2, [code] = excluded.code || 'Z'",
+        "(customer, code) = (1, 'Z')",
+      ])
+        await expect(db.run(`${order} ${set}`)).rejects.toMatchObject({ code: 'UNSUPPORTED_STATEMENT' });
+      expect(await parts(db)).toEqual([
+        [1, 'a'],
+        [2, 'B'],
+        [3, 'c'],
+        [4, null],
+        [5, 'A'],
+      ]);
+    }));
 });

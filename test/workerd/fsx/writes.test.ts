@@ -146,4 +146,77 @@ describe('writing to archived rows', () => {
       expect(await row(db, 4)).toEqual([]);
       expect((await row(db, 3))[0]).toContain('a');
     }));
+
+  it('a condition may read another tiered table of whose archived rows none is needed', () =>
+    inObject(async (storage) => {
+      const db = await openTiers(storage, {
+        tables: ['events', 'seen'].map((table) => ({ table, by: 'at', unit: 'ms', hot: '1d' })),
+      });
+      await db.run(EVENTS);
+      await db.run('CREATE TABLE seen (id INTEGER PRIMARY KEY, at INTEGER)');
+      await fill(db, 20);
+      await db.run('INSERT INTO seen SELECT id, at FROM events');
+      await db.run(`INSERT INTO seen VALUES (3000, ${Date.now()})`);
+      await db.run(`INSERT INTO events(id, at) VALUES (3000, ${Date.now()})`);
+      await db.maintenance();
+      const from = (id: number) => `FROM seen s WHERE s.id = ${id} AND events.id = s.id - 2990`;
+      expect((await db.run(`DELETE FROM events WHERE EXISTS (SELECT 1 ${from(3000)})`)).changes).toBe(1);
+      expect((await db.run(`UPDATE events SET note = 's' WHERE 1 = (SELECT 1 ${from(3001)})`)).changes).toBe(
+        0,
+      );
+      await db.run('UPDATE seen SET at = at');
+      expect(
+        (await db.run('DELETE FROM events WHERE id IN (SELECT id FROM seen WHERE id < 5)')).changes,
+      ).toBe(4);
+    }));
+
+  it('a row that would fit into no statement once it is archived stays', () =>
+    inObject(async (storage) => {
+      const db = await openTiers(storage);
+      await db.run(EVENTS);
+      await db.run(
+        'INSERT INTO events(id, at, data) VALUES (1, 1e12, zeroblob(1000000)), (2, 1e12, zeroblob(800000))',
+      );
+      await db.run('INSERT INTO events(id, at, note) VALUES (3, 1e12, ?), (4, 1e12, ?)', [
+        '\u0001'.repeat(400_000),
+        'é'.repeat(800_000),
+      ]);
+      await fill(db, 1, 5);
+      await db.maintenance();
+      const hot = await db.query('SELECT id FROM events', [], { tier: 'hot', rows: 'values' });
+      expect(hot.rows).toEqual([[1], [3], [5]]);
+      const { rows } = await db.query('SELECT length(data), length(note) FROM events ORDER BY id', [], {
+        rows: 'values',
+      });
+      expect(rows.slice(0, 4)).toEqual([
+        [1000000, null],
+        [800000, null],
+        [null, 400000],
+        [null, 800000],
+      ]);
+      expect((await db.run('DELETE FROM events WHERE id < 5')).changes).toBe(4);
+    }));
+
+  it("a rowid that is another table's may stand beside", () =>
+    inObject(async (storage) => {
+      const db = await archived(storage, 10);
+      await db.batch([
+        'CREATE VIRTUAL TABLE found USING fts5(note)',
+        "INSERT INTO found(rowid, note) VALUES (3, 'three'), (4, 'four')",
+      ]);
+      const three = "SELECT rowid FROM found WHERE found MATCH 'three'";
+      for (const sql of [
+        `SELECT id FROM events WHERE id IN (${three})`,
+        "SELECT id FROM events e JOIN found f ON f.rowid = e.id WHERE f.note = 'three' AND 'oid' <> e.id",
+        `UPDATE events SET note = 'x' WHERE id = (${three}) RETURNING id`,
+      ])
+        expect((await db.query(sql)).rows).toEqual([{ id: 3 }]);
+      for (const sql of [
+        'SELECT rowid FROM events',
+        'SELECT e.rowid FROM events e, found',
+        'SELECT id FROM events WHERE (_rowid_ > 3)',
+        'SELECT (SELECT max(oid) FROM events WHERE id > 1) FROM found',
+      ])
+        await expect(db.query(sql)).rejects.toMatchObject({ code: 'UNSUPPORTED_STATEMENT' });
+    }));
 });
