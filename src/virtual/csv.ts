@@ -1,18 +1,19 @@
 import { DosqlError } from '../errors/index.ts';
 import type { Cell } from '../relation/provider.ts';
-import type { ReadOptions } from './options.ts';
+import type { ColumnType, ReadOptions } from './options.ts';
 import { distinctNames, type RowCounter, type Table, withAffinities } from './rows.ts';
 
 /** Text decoded at once. */
 const PIECE = 1 << 18;
 const [LF, CR] = [10, 13];
+const NOT_NUMBERS: ReadonlySet<ColumnType> = new Set(['TEXT', 'BLOB']);
 
 /**
  * A CSV file: RFC 4180, with any delimiter and quote, and with any of the three line ends.
  * @throws CORRUPT_FILE with the line for text that is no UTF-8, an open quote, or a line with another number of fields
  */
 export function readCsv(file: string, bytes: Uint8Array, options: ReadOptions, count: RowCounter): Table {
-  const { header = true, all_varchar = false } = options;
+  const { header = true, all_varchar = false, columns } = options;
   let names: string[] | undefined;
   const rows: (string | null)[][] = [];
   const parser = new CsvParser(file, options, (fields, line) => {
@@ -37,7 +38,16 @@ export function readCsv(file: string, bytes: Uint8Array, options: ReadOptions, c
     throw cause;
   }
   parser.end();
-  if (!all_varchar) for (let c = 0; c < (names?.length ?? 0); c++) convertNumbers(rows, c);
+  // What is declared as text is not to be a number first: 1.10 would come back as 1.1.
+  const texts = new Set(
+    Object.entries(columns ?? {}).flatMap(([name, type]) =>
+      NOT_NUMBERS.has(type) ? [name.toLowerCase()] : [],
+    ),
+  );
+  if (!all_varchar)
+    names?.forEach((name, c) => {
+      if (!texts.has(name.toLowerCase())) convertNumbers(rows, c);
+    });
   return withAffinities(names ?? [], rows);
 }
 

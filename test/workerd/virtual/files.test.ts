@@ -10,6 +10,7 @@ beforeAll(() =>
     'items.json': JSON.stringify({ data: { items: [{ id: 7 }, { id: 8 }] } }),
     'lines.ndjson': '{"id":1,"x":1.5}\n\n{"id":2,"x":2,"y":true}\n',
     'people.csv': 'id,name,zip\r\n1,"Ada ""the"" first",01234\r\n2,,99999\n',
+    'versions.csv': 'v,n\n1.10,1\n1e5,2\n0.0,3\n',
     'semi.txt': 'a;b\nNULL;2\n',
   }),
 );
@@ -30,6 +31,17 @@ describe('text files in R2', () => {
         `SELECT sum(id) AS n FROM read_json('r2://b/items.json', path = '$.data.items')`,
       );
       expect(rows).toEqual([{ n: 15 }]);
+    }));
+
+  test('a CSV column that is declared as text keeps its text', () =>
+    withVirtual(async (db) => {
+      const call = await db.query(
+        "SELECT v FROM read_csv('r2://b/versions.csv', columns = {'V': 'VARCHAR', 'n': 'INT'}) WHERE n > 0",
+      );
+      db.source('versions', { url: 'r2://b/versions.csv', columns: { v: 'TEXT', n: 'REAL' } });
+      const named = await db.query("SELECT v FROM versions WHERE v <> '1.1' AND n < 9");
+      for (const { rows } of [call, named])
+        expect(rows.map((row) => Object.values(row)[0])).toEqual(['1.10', '1e5', '0.0']);
     }));
 
   test('NDJSON and CSV', () =>
