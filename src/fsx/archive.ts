@@ -1,5 +1,6 @@
 import type { Cell } from '../relation/provider.ts';
 import { foldName, quoteIdentifier } from '../sql/identifier.ts';
+import { utf8 } from '../sql/literal.ts';
 import { logImages } from '../wal/images.ts';
 import { classMask, fits, type Kind, kindOf } from './kinds.ts';
 import { compareCells } from './order.ts';
@@ -17,7 +18,7 @@ import {
 import { GROUP_ROWS, SegmentWriter, type WrittenSegment } from './segment-writer.ts';
 import { storeSegment } from './store-segment.ts';
 import { withoutTriggers } from './suspend.ts';
-import { qualified } from './table.ts';
+import { qualified, type TierTable } from './table.ts';
 import type { Tiered, Tiers } from './tiers.ts';
 
 /** Most bytes of a row group's rows, and of a file: KV holds values of up to 25 MiB. */
@@ -157,6 +158,8 @@ async function write(tiers: Tiers, tiered: Tiered, { locators, kinds }: Batch): 
         const row = reader.decode(values);
         // A value of another class came meanwhile: the row stays for the next file.
         if (!fits(kinds, row.classes, row.cells) || !isPortable(row)) continue;
+        // Text that is no UTF-8 arrives with this in the place of its bytes.
+        if (row.cells.some(isDoubtful) && !(await tiers.turn(() => isExact(tiers, table, row)))) continue;
         group.push(row);
         const weight = weightOf(row);
         size += weight;
@@ -170,6 +173,21 @@ async function write(tiers: Tiers, tiered: Tiered, { locators, kinds }: Batch): 
   }
   if (group.length) flush();
   return { written: writer.finish(), rows, keys: [lo, hi], rowid: table.rowid ? `${rowid}` : null };
+}
+
+const isDoubtful = (cell: Cell): boolean => typeof cell === 'string' && cell.includes('\uFFFD');
+
+/** The texts of a row are in the table as they were read. */
+function isExact({ manifest }: Tiers, table: TierTable, { cells, at }: StoredRow): boolean {
+  const columns = table.columns.filter((_, i) => isDoubtful(cells[i]!));
+  const same = columns.map(({ name }) => `CAST(t.${quoteIdentifier(name)} AS BLOB)=?`).join(' AND ');
+  return (
+    manifest.all(
+      `SELECT 1 FROM json_each(?) j JOIN ${qualified(table)} t ON ${rowReader(table).join} WHERE ${same}`,
+      `[${at}]`,
+      ...cells.filter(isDoubtful).map((cell) => utf8(cell as string)),
+    ).length > 0
+  );
 }
 
 /** About how many bytes a row takes. */

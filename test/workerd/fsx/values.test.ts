@@ -142,4 +142,23 @@ describe('archived values', () => {
       });
       expect((await db.query('SELECT count(*) AS n FROM odd')).rows).toEqual([{ n: 5 }]);
     }));
+
+  it('text that is no UTF-8 stays in the object as it is', () =>
+    inObject(async (storage) => {
+      const db = await openTiers(storage, { tables: [{ table: 't', by: 'at', hot: '1d' }] });
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, at INTEGER, s TEXT)');
+      await db.run(
+        "INSERT INTO t VALUES (1, 1e12, CAST(x'ff41' AS TEXT)), (2, 1e12, CAST(x'f09f98' AS TEXT)), (3, 1e12, ?), (4, 4e12, '')",
+        ['\uFFFD?'],
+      );
+      await db.maintenance();
+      const rows = async (sql: string) => (await db.query(sql, [], { rows: 'values' })).rows;
+      expect(await rows('SELECT id FROM main.t')).toEqual([[1], [2], [4]]);
+      expect(await rows('SELECT hex(s) FROM t ORDER BY id')).toEqual([
+        ['FF41'],
+        ['F09F98'],
+        ['EFBFBD3F'],
+        [''],
+      ]);
+    }));
 });
