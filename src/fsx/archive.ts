@@ -156,15 +156,15 @@ async function write(tiers: Tiers, tiered: Tiered, { locators, kinds }: Batch): 
       );
       for (const values of found) {
         const row = reader.decode(values);
+        const weight = weightOf(row);
+        bytes += weight;
+        seen++;
         // A value of another class came meanwhile: the row stays for the next file.
         if (!fits(kinds, row.classes, row.cells) || !isPortable(row)) continue;
         // Text that is no UTF-8 arrives with this in the place of its bytes.
         if (row.cells.some(isDoubtful) && !(await tiers.turn(() => isExact(tiers, table, row)))) continue;
         group.push(row);
-        const weight = weightOf(row);
         size += weight;
-        bytes += weight;
-        seen++;
       }
     }
     // As many rows at once as their average size allows: a row may have megabytes.
