@@ -48,19 +48,22 @@ export async function archiveBatch(
   tiered: Tiered,
   time: number,
 ): Promise<ArchivedBatch | undefined> {
-  // 1. Select.
-  const batch = await tiers.turn(() => select(tiers, tiered, time));
-  if (!batch.locators.length) return undefined;
-  await tiers.onStep('selected');
-  const content = await write(tiers, tiered, batch);
-  if (!content.written.rows) return undefined;
-  // 2. to 5.
-  return storeSegment(tiers, tiered, content.written, {
-    version: tiered.version,
-    keys: content.keys,
-    rowid: content.rowid,
-    commit: () => leave(tiers, tiered, content),
-  });
+  // 1. Select. Rows that stay are passed over: behind them may be others.
+  for (let skipped = 0; ; ) {
+    const batch = await tiers.turn(() => select(tiers, tiered, time, skipped));
+    if (!batch.locators.length) return undefined;
+    await tiers.onStep('selected');
+    const content = await write(tiers, tiered, batch);
+    skipped += batch.locators.length;
+    if (!content.written.rows) continue;
+    // 2. to 5.
+    return storeSegment(tiers, tiered, content.written, {
+      version: tiered.version,
+      keys: content.keys,
+      rowid: content.rowid,
+      commit: () => leave(tiers, tiered, content),
+    });
+  }
 }
 
 interface Batch {
@@ -68,7 +71,7 @@ interface Batch {
   readonly kinds: readonly Kind[];
 }
 
-function select({ manifest }: Tiers, { table, policy, by }: Tiered, time: number): Batch {
+function select({ manifest }: Tiers, { table, policy, by }: Tiered, time: number, skipped: number): Batch {
   const { columns, key, rowid } = table;
   const age = columns[by]!;
   const column = quoteIdentifier(age.name);
@@ -79,10 +82,11 @@ function select({ manifest }: Tiers, { table, policy, by }: Tiered, time: number
   const reader = rowReader(table);
   const order = [column, ...(rowid ? [rowid] : key.map((at) => quoteIdentifier(columns[at]!.name)))];
   const where = `${olderThan(column, text, policy.unit, time)}${archivable(table)}`;
+  const limit = `LIMIT ${policy.segmentRows} OFFSET ${skipped}`;
   const found = manifest.all(
     rowid
-      ? `SELECT CAST(${rowid} AS TEXT),${column} FROM ${qualified(table)} WHERE ${where} ORDER BY ${order} LIMIT ${policy.segmentRows}`
-      : `SELECT ${reader.list} FROM ${qualified(table)} t WHERE ${where} ORDER BY ${order.map((name) => `t.${name}`)} LIMIT ${policy.segmentRows}`,
+      ? `SELECT CAST(${rowid} AS TEXT),${column} FROM ${qualified(table)} WHERE ${where} ORDER BY ${order} ${limit}`
+      : `SELECT ${reader.list} FROM ${qualified(table)} t WHERE ${where} ORDER BY ${order.map((name) => `t.${name}`)} ${limit}`,
   );
   const locators = found.map((row) => {
     const stored = rowid ? undefined : reader.decode(row);

@@ -161,4 +161,20 @@ describe('archived values', () => {
         [''],
       ]);
     }));
+
+  it('rows that stay hold up none of those behind them', () =>
+    inObject(async (storage) => {
+      const db = await openTiers(storage, {
+        tables: [{ table: 't', by: 'at', hot: '1d', segmentRows: 1000 }],
+      });
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, at INTEGER, s TEXT)');
+      await db.run(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2600) INSERT INTO t SELECT i, 1e12 + i, CASE WHEN i <= 2000 THEN CAST(x'ff' AS TEXT) ELSE 'x' END FROM n",
+      );
+      expect(await db.maintenance()).toMatchObject({
+        extensions: { tiers: { archived: { t: { rows: 599 } }, done: true } },
+      });
+      expect((await db.query('SELECT count(*) AS n FROM main.t')).rows).toEqual([{ n: 2001 }]);
+      expect((await db.query('SELECT count(*) AS n FROM t')).rows).toEqual([{ n: 2600 }]);
+    }));
 });
