@@ -25,8 +25,8 @@ export async function* sqlDump(engine: Engine, schema: Schema, pages: ReadPages)
     const writer = new InsertWriter(table.name, columns, verb);
     for await (const rows of pages(table)) for (const text of writer.write(rows)) yield `${text};\n`;
   }
-  for (const table of schema.tables) for (const text of endingOf(engine, table)) yield text;
   for (const { sql } of schema.rest) yield ended(sql);
+  for (const table of schema.tables) for (const text of endingOf(engine, table)) yield text;
   yield 'COMMIT;\n';
 }
 
@@ -46,7 +46,7 @@ function* settingsOf({ sql }: Engine, { name, module }: TransferTable): Generato
   }
 }
 
-/** What can only be said when the rows of every table are there. */
+/** What can only be said when the rows of every table are there, and the views, which an FTS5 table may index. */
 function* endingOf({ sql }: Engine, table: TransferTable): Generator<string> {
   const quoted = quoteIdentifier(table.name);
   if (table.module === 'fts5' && contentOf(table.sql))

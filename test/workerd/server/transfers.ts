@@ -21,6 +21,8 @@ CREATE TABLE log (at INTEGER PRIMARY KEY, what TEXT);
 CREATE INDEX by_name ON "parent ""x"""(name COLLATE NOCASE) WHERE name <> '';
 CREATE VIEW both AS SELECT p.name, c.id FROM "parent ""x""" p JOIN child c ON c.parent_id = p.id -- a comment at the end
 ;
+CREATE VIEW shouted AS SELECT id, upper(body) AS body FROM docs;
+CREATE VIRTUAL TABLE shouted_fts USING fts5(body, content='shouted', content_rowid='id');
 CREATE TRIGGER docs_ai AFTER INSERT ON docs BEGIN INSERT INTO docs_fts(rowid, body) VALUES (new.id, new.body); INSERT INTO log(what) VALUES ('doc; ' || new.id); END;
 `;
 
@@ -66,6 +68,7 @@ export async function fill(db: Database): Promise<void> {
   await db.query('UPDATE kinds SET rowid = rowid * 1000 WHERE rowid > 20');
   await db.query(`INSERT INTO oid VALUES ('a','b'), ('c','d')`);
   await db.query(`INSERT INTO docs VALUES (1,'the quick fox'), (40,'a lazy dog')`);
+  await db.query(`INSERT INTO shouted_fts(shouted_fts) VALUES ('rebuild')`);
   await db.query(
     `INSERT INTO notes(rowid,title,body,tag) VALUES (3,'running','jumps over','t1'), (90,'Title',NULL,'t2')`,
   );
