@@ -95,8 +95,7 @@ async function copyWhatIsThere(client: Client, statements: readonly string[]): P
       if (of === table) there.add(to!);
     const created =
       statements.find((statement) => statement.startsWith(`CREATE TABLE \`__new_${table}\``)) ?? '';
-    const columns = listed
-      .split(', ')
+    const columns = (listed.match(/"[^"]*"/g) ?? [])
       .map(unquoteIdentifier)
       .filter((column) => there.has(column) && !isGenerated(created, column))
       .map(quoteIdentifier)

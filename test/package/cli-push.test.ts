@@ -11,7 +11,7 @@ beforeAll(async () => {
   workerd = await Workerd.create('test/package/cli/worker.ts');
   await workerd.start();
   shell = await Shell.create('drizzle-kit', 'drizzle-orm', '@libsql/client');
-  token = await tokenFor(['push', 'pull', 'loss', 'virtual', 'renamed']);
+  token = await tokenFor(['push', 'pull', 'loss', 'virtual', 'renamed', 'named']);
 });
 afterAll(async () => {
   await shell.remove();
@@ -127,6 +127,16 @@ describe('dosql push', () => {
     });
     expect(await push('loss', smaller, '--yes')).toMatchObject({ code: 0, applied: true });
     expect((await db.query('SELECT * FROM t')).rows).toEqual([{ id: 1, a: 'a' }]);
+  });
+
+  test('keeps the values of a column whose name looks like several, when its table is rebuilt', async () => {
+    const names = (type: string) =>
+      `export const t = sqliteTable('t', { id: integer().primaryKey(), a: ${type}('a'), pair: text('x, y'), call: text('f(x)') });`;
+    await push('named', names('text'));
+    const db = client('named');
+    await db.run("INSERT INTO t VALUES (1, '7', 'b', 'c')");
+    expect(await push('named', names('integer'))).toMatchObject({ code: 0, applied: true, losesData: false });
+    expect((await db.query('SELECT * FROM t')).rows).toEqual([{ id: 1, a: 7, 'x, y': 'b', 'f(x)': 'c' }]);
   });
 
   test('reads drizzle.config.ts, leaves virtual tables alone, and applies nothing when a statement fails', async () => {
