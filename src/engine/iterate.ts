@@ -40,18 +40,23 @@ export function* iterateRows(
   const make = factoryFor(plan, names);
   let exact: Iterator<unknown[]> | undefined;
   let index = 0;
-  for (const row of cursor.raw() as Iterable<unknown[]>) {
-    enterSync(scope);
-    if (decodeRows([row]) && mode !== 'number' && row.some(isSuspect)) {
-      if (!exact) {
-        exact = open(exactQuery(bound.sql, names.length)).raw() as Iterator<unknown[]>;
-        for (let skip = 0; skip < index; skip++) exact.next();
-      }
-      const texts = exact.next();
-      if (texts.done) throw unreadable(names, plan.sql);
-      restoreRow(row, texts.value, index, names, mode, plan.sql);
-    } else exact?.next();
-    index++;
-    yield shape === 'values' ? row : make(row);
+  try {
+    for (const row of cursor.raw() as Iterable<unknown[]>) {
+      enterSync(scope);
+      if (decodeRows([row]) && mode !== 'number' && row.some(isSuspect)) {
+        if (!exact) {
+          exact = open(exactQuery(bound.sql, names.length)).raw() as Iterator<unknown[]>;
+          for (let skip = 0; skip < index; skip++) exact.next();
+        }
+        const texts = exact.next();
+        if (texts.done) throw unreadable(names, plan.sql);
+        restoreRow(row, texts.value, index, names, mode, plan.sql);
+      } else exact?.next();
+      index++;
+      yield shape === 'values' ? row : make(row);
+    }
+  } catch (error) {
+    // SQLite may fail at any row.
+    throw statementError(error, plan, values);
   }
 }

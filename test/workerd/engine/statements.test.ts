@@ -71,6 +71,13 @@ describe('statements', () => {
       expect(() => [...db.iterate('SELEC')]).toThrow(expect.objectContaining({ code: 'SYNTAX_ERROR' }));
     }));
 
+  it('iterate throws a DosqlError when SQLite fails behind the first row', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      const rows = db.iterate('SELECT json(value) FROM json_each(?)', ['["1","{"]']);
+      expect(() => [...rows]).toThrow(expect.objectContaining({ code: 'SQL_ERROR' }));
+    }));
+
   it('explain says what runs and what it reads, and runs nothing', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });

@@ -137,6 +137,19 @@ test('an error has a code and a status, and no stack, statement or value', () =>
     expect(await query('  -- nothing')).toMatchObject({ body: { code: 'EMPTY_STATEMENT' } });
   }));
 
+test('an error of a later row is told as one of the first, whichever way it is asked for', () =>
+  served(async ({ post, query }) => {
+    const sql = 'SELECT json(value) FROM json_each(\'["1","{"]\')';
+    const error = { code: 'SQL_ERROR', message: 'malformed JSON: SQLITE_ERROR' };
+    expect(await query(sql)).toEqual({ status: 400, body: error });
+    expect(await post('/v2/pipeline', { requests: [{ type: 'execute', stmt: { sql } }] })).toMatchObject({
+      body: { results: [{ type: 'error', error: { ...error, code: 'SQLITE_ERROR' } }] },
+    });
+    expect(
+      await post('/query', { sql: 'SELECT json(value) FROM json_each(?)', params: ['["1","{secret"]'] }),
+    ).toEqual({ status: 400, body: error });
+  }));
+
 test('routes are found behind any prefix, or behind the one that is given', async () => {
   const status = async (client: Served, path: string) =>
     (await client.post(path, { sql: 'SELECT 1' })).status;
