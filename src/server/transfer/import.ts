@@ -31,11 +31,13 @@ export async function importDatabase(request: Request, context: TransferContext)
   const id = url.searchParams.get('id') ?? '';
   if (!/^.{1,100}$/.test(id))
     throw new DosqlError('INVALID_ARGUMENT', 'Give the import an id=… of at most 100 characters.');
+  const known = await enter(db.scope, () => readState(engine, id));
+  // What of a table may not be used, may not be loaded twice either.
+  if (known && grant.tables) allowTable(context, known.table ?? '');
   if (request.method === 'DELETE') {
     await enter(db.scope, () => deleteState(engine, id));
     return Response.json({ id });
   }
-  const known = await enter(db.scope, () => readState(engine, id));
   if (request.method === 'GET') {
     if (known) return Response.json(known);
     throw new DosqlError('NOT_FOUND', `There is no import ${id}.`);

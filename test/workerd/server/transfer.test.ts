@@ -276,11 +276,11 @@ describe('an import', () => {
     await inObject(async (storage) => {
       const db = await open(storage);
       await db.query('CREATE TABLE t (id); CREATE TABLE u (id)');
-      const post = (query: string, grant: object) =>
-        importDatabase(new Request(`http://x/import?id=1&${query}`, { method: 'POST', body: '{"id":1}\n' }), {
-          db,
-          grant: { ...FULL, ...grant },
-        });
+      const post = (query: string, grant: object, method = 'POST') => {
+        const init = { method, ...(method === 'POST' && { body: '{"id":1}\n' }) };
+        const request = new Request(`http://x/import?id=1&${query}`, init);
+        return importDatabase(request, { db, grant: { ...FULL, ...grant } });
+      };
       await expect(post('', { write: false })).rejects.toMatchObject({ code: 'READ_ONLY' });
       await expect(post('', { tables: ['t'] })).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' });
       await expect(post('format=ndjson&table=u', { tables: ['t'] })).rejects.toMatchObject({
@@ -292,6 +292,11 @@ describe('an import', () => {
       expect(await (await post('format=ndjson&table=t', { tables: ['t'] })).json()).toMatchObject({
         done: true,
       });
+      // Nor may the import of another table be looked at, or be made to begin anew.
+      for (const method of ['GET', 'DELETE', 'POST'])
+        await expect(post('format=ndjson&table=u', { tables: ['u'] }, method)).rejects.toMatchObject({
+          code: 'NOT_AUTHORIZED',
+        });
     });
   });
 });
