@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { isDosqlError } from '../src/errors/index.ts';
 import { bundleCommand } from './bundle.ts';
@@ -56,6 +56,8 @@ export async function run(args: readonly string[], output: Output): Promise<numb
     await program.parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
+    // Only of what it finds wrong itself commander has told.
+    if (error instanceof InvalidArgumentError) output.stderr.write(`error: ${error.message}\n`);
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     // A script reads why from where it would read the result.
     if (args.includes('--json') && !wrote && isDosqlError(error))

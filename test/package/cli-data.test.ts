@@ -104,6 +104,10 @@ describe('query, export and import', () => {
     const denied = await shell.dosql('', ['query', database('source'), 'SELECT 1', '--token', 'not-a-token']);
     expect(denied).toMatchObject({ code: 1, stderr: expect.stringContaining('valid token') });
     expect(await dosql('query')).toMatchObject({ code: 2 });
+    expect(await dosql('import', database('source'), 'rows.txt')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('give --format'),
+    });
     const nobody = await dosql('query', 'http://user:hidden@127.0.0.1:1/?authToken=hidden', 'SELECT 1');
     expect(nobody.code).toBe(1);
     for (const { stdout, stderr } of [table, failed, denied, nobody])
