@@ -6,7 +6,7 @@ import type { Client } from '../src/client/connect.ts';
 import { isDosqlError } from '../src/errors/index.ts';
 import type { ImportState } from '../src/server/transfer/ledger.ts';
 import { progress } from './progress.ts';
-import { clientOf, type RemoteOptions, remote } from './remote.ts';
+import { clientOf, jsonOf, type RemoteOptions, remote } from './remote.ts';
 import { retried } from './retry.ts';
 import type { Output } from './run.ts';
 
@@ -72,10 +72,9 @@ async function send(
       await file.read(body, 0, length, offset);
       const query = new URLSearchParams([...search, ['offset', `${offset}`]]);
       if (offset + length < size) query.set('more', '1');
-      const next: ImportState = await retried(async () => {
-        const response = await client.request(`import?${query}`, { method: 'POST', body });
-        return (await response.json()) as ImportState;
-      });
+      const next = await retried(() =>
+        jsonOf<ImportState>(client, `import?${query}`, 'offset', { method: 'POST', body }),
+      );
       // A part that holds no whole statement moves nothing.
       slice = next.offset === offset && !next.done ? slice * 2 : SLICE;
       state = next;
@@ -90,7 +89,7 @@ async function send(
 /** How far the server is; undefined when it has not begun. */
 async function known(client: Client, id: URLSearchParams): Promise<ImportState | undefined> {
   try {
-    return (await (await client.request(`import?${id}`)).json()) as ImportState;
+    return await jsonOf<ImportState>(client, `import?${id}`, 'offset');
   } catch (error) {
     if (isDosqlError(error, 'NOT_FOUND')) return undefined;
     throw error;

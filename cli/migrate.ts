@@ -4,7 +4,7 @@ import { DosqlError, isDosqlError } from '../src/errors/index.ts';
 import type { Migration, MigrationReport } from '../src/migration/types.ts';
 import { readMigrations } from './migrations.ts';
 import { progress } from './progress.ts';
-import { clientOf, remote, shown } from './remote.ts';
+import { clientOf, jsonOf, remote, shown } from './remote.ts';
 import { retried } from './retry.ts';
 import type { Output } from './run.ts';
 import { StateFile } from './state-file.ts';
@@ -84,10 +84,9 @@ async function migrateOne(
 ): Promise<Outcome> {
   try {
     const body = JSON.stringify({ migrations });
-    const { applied } = await retried(async () => {
-      const response = await clientOf(url, options).request('migrate', { method: 'POST', body });
-      return (await response.json()) as MigrationReport;
-    });
+    const { applied } = await retried(() =>
+      jsonOf<MigrationReport>(clientOf(url, options), 'migrate', 'applied', { method: 'POST', body }),
+    );
     return { url: shown(url), status: applied.length > 0 ? 'migrated' : 'up to date', applied };
   } catch (error) {
     if (!isDosqlError(error)) throw error;

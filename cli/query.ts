@@ -3,7 +3,7 @@ import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Value } from '../src/engine/values.ts';
 import { hex } from '../src/sql/literal.ts';
-import { clientOf, type RemoteOptions, remote } from './remote.ts';
+import { clientOf, jsonOf, type RemoteOptions, remote } from './remote.ts';
 import type { Output } from './run.ts';
 
 /** `dosql query <url> <sql>`: one statement, its rows as a table or as the server's JSON. */
@@ -18,8 +18,8 @@ export function queryCommand(output: Output): Command {
       const client = clientOf(url, options);
       if (options.json) {
         const body = JSON.stringify({ sql: text, params: options.params });
-        const response = await client.request('query', { method: 'POST', body });
-        output.stdout.write(`${JSON.stringify(await response.json(), undefined, 2)}\n`);
+        const answer = await jsonOf(client, 'query', 'rows', { method: 'POST', body });
+        output.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`);
         return;
       }
       const { columns, rows, changes } = await client.run<Value[]>(text, options.params as never, {

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { DosqlError, isDosqlError } from '../src/errors/index.ts';
 import type { AppliedMigration } from '../src/server/migrate.ts';
 import { readMigrations } from './migrations.ts';
-import { clientOf, remote, shown } from './remote.ts';
+import { clientOf, jsonOf, remote, shown } from './remote.ts';
 import type { Output } from './run.ts';
 import { type TargetOptions, targets } from './targets.ts';
 
@@ -51,8 +51,11 @@ async function statusOf(
   options: StatusOptions,
 ): Promise<Status> {
   try {
-    const response = await clientOf(url, options).request('migrate');
-    const { applied } = (await response.json()) as { applied: AppliedMigration[] };
+    const { applied } = await jsonOf<{ applied: AppliedMigration[] }>(
+      clientOf(url, options),
+      'migrate',
+      'applied',
+    );
     const names = new Set(applied.map(({ name }) => name));
     return { url: shown(url), applied, ...(wanted && { pending: wanted.filter((id) => !names.has(id)) }) };
   } catch (error) {

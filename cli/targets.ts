@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { connect } from '../src/client/connect.ts';
 import { DosqlError } from '../src/errors/index.ts';
-import { type RemoteOptions, shown, tokenOf } from './remote.ts';
+import { jsonOf, type RemoteOptions, shown, tokenOf } from './remote.ts';
 
 export interface TargetOptions extends RemoteOptions {
   from?: string;
@@ -44,9 +44,7 @@ async function readPage(
 ): Promise<{ databases: string[]; next?: string }> {
   const { origin, pathname, search } = new URL(page);
   const token = tokenOf(options);
-  const answer: unknown = await (
-    await connect(origin, token ? { token } : {}).request(pathname.slice(1) + search)
-  ).json();
+  const answer = await jsonOf(connect(origin, token ? { token } : {}), pathname.slice(1) + search, undefined);
   const found = (Array.isArray(answer) ? { databases: answer } : answer) as {
     databases: string[];
     next?: string;

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../src/client/index.ts';
@@ -17,7 +19,12 @@ beforeAll(async () => {
   workerd = await Workerd.create('test/package/cli/worker.ts');
   await workerd.start();
   shell = await Shell.create();
-  token = await tokenFor(['one', 'broken', ...Array.from({ length: TENANTS }, (_, i) => `tenant-${i}`)]);
+  token = await tokenFor([
+    'one',
+    'broken',
+    'after',
+    ...Array.from({ length: TENANTS }, (_, i) => `tenant-${i}`),
+  ]);
   shell.write(
     'm/0001_users.sql',
     'CREATE TABLE users (id INTEGER PRIMARY KEY);\nCREATE TABLE runs (at TEXT);',
@@ -66,6 +73,30 @@ describe('dosql migrate', () => {
     expect(await shell.dosql(token, ['migrate', 'm', 'ftp://x', '--concurrency', '0'])).toMatchObject({
       code: 2,
     });
+  });
+
+  test('what answers like no DoSQL server is named as failed, and the others are migrated', async () => {
+    const answers = ['<html>', 'null', '{}', ''];
+    const strange = createServer((request, response) => {
+      const text = answers[Number(request.url?.[1])];
+      // Cut off where there is none.
+      if (text) response.end(text);
+      else response.writeHead(200, { 'content-length': '10' }).write('{', () => response.destroy());
+    }).listen(0, '127.0.0.1');
+    await once(strange, 'listening');
+    const at = `http://127.0.0.1:${(strange.address() as AddressInfo).port}`;
+    const urls = [...answers.map((_, i) => `${at}/${i}/`), url('after')];
+    try {
+      const migrated = await shell.dosql(token, ['migrate', 'm', ...urls, '--json']);
+      expect(migrated).toMatchObject({ code: 1, stderr: expect.stringContaining('4 of 5 databases failed') });
+      expect(JSON.parse(migrated.stdout)).toMatchObject({
+        migrated: 1,
+        failed: 4,
+        databases: [...answers.map(() => ({ error: { code: 'CONNECTION_FAILED' } })), { status: 'migrated' }],
+      });
+    } finally {
+      strange.close();
+    }
   });
 
   test(`a fleet of ${TENANTS}: killed in the middle and run again, each is migrated exactly once`, {
