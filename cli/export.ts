@@ -13,6 +13,8 @@ interface ExportOptions extends RemoteOptions {
   tier: string;
 }
 
+const TYPES = { sql: 'text/x-sql', ndjson: 'application/x-ndjson', csv: 'text/csv' } as const;
+
 interface Sink {
   write(chunk: Uint8Array): unknown;
   once?: unknown;
@@ -48,6 +50,13 @@ export function exportCommand(output: Output): Command {
       const search = new URLSearchParams({ format, consistency, tier });
       for (const name of table) search.append('table', name);
       const response = await clientOf(url, options).request(`export?${search}`);
+      const type = response.headers.get('content-type');
+      // A page of some other server would be kept as a backup.
+      if (!type?.startsWith(TYPES[format]))
+        throw new DosqlError(
+          'CONNECTION_FAILED',
+          `The answer is ${type ?? 'of no type'}, no export: is this the address of a database?`,
+        );
       if (!out) {
         await write(response, output.stdout as unknown as Sink);
         return;

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Workerd } from '../crash/workerd.ts';
@@ -112,6 +115,23 @@ describe('query, export and import', () => {
     expect(nobody.code).toBe(1);
     for (const { stdout, stderr } of [table, failed, denied, nobody])
       expect(stdout + stderr).not.toMatch(new RegExp(`${token}|not-a-token|hidden`));
+  });
+
+  test('what is no export is not kept as one', async () => {
+    const strange = createServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Welcome</html>');
+    }).listen(0, '127.0.0.1');
+    await once(strange, 'listening');
+    const at = `http://127.0.0.1:${(strange.address() as AddressInfo).port}/`;
+    try {
+      expect(await dosql('export', at, '--out', 'page.sql')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('text/html'),
+      });
+      expect(() => shell.read('page.sql')).toThrow();
+    } finally {
+      strange.close();
+    }
   });
 
   test('a dump that is cut off is refused, and goes on when it is whole', async () => {
