@@ -105,6 +105,11 @@ export class Engine {
     return plan;
   }
 
+  /** The plan for a text as it stands, whatever extensions would make of it; not cached. */
+  bare(sql: string): Plan {
+    return makePlan(sql, []);
+  }
+
   /** Forgets every plan: a new extension sees all SQL texts again. */
   clearPlans(): void {
     this.#plans.clear();

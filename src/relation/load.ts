@@ -1,6 +1,5 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Loaded, LoadOptions } from '../engine/extension.ts';
-import { makePlan } from '../engine/plan.ts';
 import { DosqlError } from '../errors/index.ts';
 import { quoteIdentifier } from '../sql/identifier.ts';
 import type { SqlValue } from '../sql/literal.ts';
@@ -152,7 +151,7 @@ export class Load {
         const { recursive, expressions } = template;
         const sql = `WITH ${recursive ? 'RECURSIVE ' : ''}${own.texts.join()}${expressions} ${head} FROM ${from} AS ${target.alias} WHERE ${target.condition} ${tail}`;
         // What else it reads is in front, or has no foreign row.
-        return engine.all(makePlan(sql, []), [...this.values, ...own.chunks], 'bigint');
+        return engine.all(engine.bare(sql), [...this.values, ...own.chunks], 'bigint');
       });
   }
 
