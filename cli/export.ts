@@ -2,18 +2,17 @@ import { once } from 'node:events';
 import { createWriteStream, renameSync, rmSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { DosqlError } from '../src/errors/index.ts';
+import { CONTENT_TYPES, FORMATS, type Format } from '../src/server/transfer/formats.ts';
 import { clientOf, type RemoteOptions, remote } from './remote.ts';
 import type { Output } from './run.ts';
 
 interface ExportOptions extends RemoteOptions {
   out?: string;
-  format: 'sql' | 'ndjson' | 'csv';
+  format: Format;
   table?: string[];
   consistency: string;
   tier: string;
 }
-
-const TYPES = { sql: 'text/x-sql', ndjson: 'application/x-ndjson', csv: 'text/csv' } as const;
 
 interface Sink {
   write(chunk: Uint8Array): unknown;
@@ -26,7 +25,7 @@ export function exportCommand(output: Output): Command {
     .description('write a database as SQL, or a table as NDJSON or CSV')
     .argument('<url>', 'address of the database')
     .option('-o, --out <file>', 'where to write (default: standard output)')
-    .addOption(new Option('--format <format>').choices(['sql', 'ndjson', 'csv']).default('sql'))
+    .addOption(new Option('--format <format>').choices(FORMATS).default('sql'))
     .option(
       '--table <name>',
       'only this table; may be repeated with sql',
@@ -52,7 +51,7 @@ export function exportCommand(output: Output): Command {
       const response = await clientOf(url, options).request(`export?${search}`);
       const type = response.headers.get('content-type');
       // A page of some other server would be kept as a backup.
-      if (!type?.startsWith(TYPES[format]))
+      if (!type?.startsWith(CONTENT_TYPES[format]))
         throw new DosqlError(
           'CONNECTION_FAILED',
           `The answer is ${type ?? 'of no type'}, no export: is this the address of a database?`,

@@ -4,6 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Client } from '../src/client/connect.ts';
 import { isDosqlError } from '../src/errors/index.ts';
+import { FORMATS } from '../src/server/transfer/formats.ts';
 import type { ImportState } from '../src/server/transfer/ledger.ts';
 import { progress } from './progress.ts';
 import { clientOf, jsonOf, type RemoteOptions, remote } from './remote.ts';
@@ -25,9 +26,7 @@ export function importCommand(output: Output): Command {
     .description('load a dump, or rows into a table; run it again to go on after a failure')
     .argument('<url>', 'address of the database')
     .argument('<file>', 'a SQL dump, NDJSON or CSV')
-    .addOption(
-      new Option('--format <format>', 'default: by the name of the file').choices(['sql', 'ndjson', 'csv']),
-    )
+    .addOption(new Option('--format <format>', 'default: by the name of the file').choices(FORMATS))
     .option('--table <name>', 'where rows go (default: the name of the file)')
     .option('--id <id>', 'names the import; default: the hash of the file')
     .action(async (url: string, file: string, options: ImportOptions) => {

@@ -1,4 +1,5 @@
 import { isDosqlError } from '../errors/index.ts';
+import { quoteStrictly } from '../sql/identifier.ts';
 import { isAlias, isName, Token } from '../sql/token.ts';
 import { tokenize } from '../sql/tokenizer.ts';
 import type { Engine } from './engine.ts';
@@ -88,9 +89,8 @@ function expressions(sql: string, names: readonly string[]): string[] | undefine
     last = i;
     if (kind === Token.COMMA) continue;
     const star = found.indexOf(undefined);
-    // Backticks, because SQLite takes an unknown name in double quotes for a string: here it must be an error.
     const own = names.slice(star, star + names.length - found.length + 1);
-    if (star >= 0) found.splice(star, 1, ...own.map((name) => `\`${name.replaceAll('`', '``')}\``));
+    if (star >= 0) found.splice(star, 1, ...own.map(quoteStrictly));
     return found.length === names.length ? (found as string[]) : undefined;
   }
   return undefined;

@@ -8,12 +8,13 @@ import type {
   Scan,
   ScanReport,
 } from '../relation/provider.ts';
+import { defaultSql } from '../sql/default.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Segment } from './manifest.ts';
 import type { Kept } from './rehydrate.ts';
 import { storedSql } from './rows.ts';
 import { type ArchivedRow, classed, kindsOf, segmentRows, survives, tableOf } from './segment-rows.ts';
-import { defaultSql, type TierColumn } from './table.ts';
+import type { TierColumn } from './table.ts';
 import type { Tiered, Tiers } from './tiers.ts';
 
 /** The archived rows of one table, for one execution of a statement. */

@@ -4,7 +4,7 @@ import { DosqlError } from '../errors/index.ts';
 import type { Cell, Predicate } from '../relation/provider.ts';
 import { Needed } from '../relation/pushdown.ts';
 import { applyEdits } from '../sql/edit.ts';
-import { foldName, quoteIdentifier, unquoteIdentifier } from '../sql/identifier.ts';
+import { foldName, nameAt, quoteIdentifier } from '../sql/identifier.ts';
 import type { SqlValue } from '../sql/literal.ts';
 import { Token } from '../sql/token.ts';
 import { type Tokens, tokenize } from '../sql/tokenizer.ts';
@@ -113,7 +113,7 @@ const ENDS: readonly unknown[] = [
 /** Folded names of the columns that ON CONFLICT DO UPDATE changes: not those of the conflict that are set to themselves. */
 function upsertedBy(sql: string, t: Tokens): Set<string> {
   const found = new Set<string>();
-  const name = (i: number) => foldName(unquoteIdentifier(sql.slice(t[i + 1], t[i + 2])));
+  const name = (i: number) => nameAt(sql, t, i);
   /** Names up to the parenthesis that closes. */
   const names = (i: number) => {
     const list: string[] = [];

@@ -2,7 +2,7 @@ import type { Rewrite } from '../engine/extension.ts';
 import { DosqlError } from '../errors/index.ts';
 import type { Resolver } from '../relation/resolver.ts';
 import { analyze } from '../sql/analyze.ts';
-import { foldName, unquoteIdentifier } from '../sql/identifier.ts';
+import { foldName, nameAt } from '../sql/identifier.ts';
 import { isName, Token } from '../sql/token.ts';
 import { type Tokens, tokenize } from '../sql/tokenizer.ts';
 import type { Statement } from '../sql/types.ts';
@@ -72,8 +72,7 @@ function refuseRowid({ table }: Tiered, { sql, tables }: Statement): void {
   const t = tokenize(sql);
   const names = new Set(table.columns.map(({ name }) => foldName(name)));
   const own = tables.filter(({ name }) => foldName(name) === foldName(table.name));
-  const word = (i: number) =>
-    isName(t[i]!) ? foldName(unquoteIdentifier(sql.slice(t[i + 1], t[i + 2]))) : '';
+  const word = (i: number) => (isName(t[i]!) ? nameAt(sql, t, i) : '');
   for (let i = 0; i < t.length; i += 3) {
     const found = word(i);
     if (!/^(rowid|_rowid_|oid)$/.test(found) || t[i] === Token.STRING || names.has(found)) continue;

@@ -2,8 +2,7 @@ import { drain } from '../engine/cursor.ts';
 import { DosqlError } from '../errors/index.ts';
 import type { Affinity } from '../relation/provider.ts';
 import { foldName, quoteIdentifier, unquoteIdentifier } from '../sql/identifier.ts';
-import { sqlLiteral } from '../sql/literal.ts';
-import { isName, Token } from '../sql/token.ts';
+import { Token } from '../sql/token.ts';
 import { tokenize } from '../sql/tokenizer.ts';
 
 /** A column as the archive knows it. */
@@ -94,17 +93,6 @@ export function describeTier(sql: SqlStorage, name: string): TierTable | undefin
     ...(!withoutRowid && key.length === 1 && !indexed && { integerKey: true }),
     ...(/\bautoincrement\b/i.test(ddl) && { autoincrement: true }),
   };
-}
-
-/** SQL of a default value: a bare name is a string there, and nowhere else. */
-export function defaultSql(sql: string): string {
-  const t = tokenize(sql);
-  return t.length > 3 ||
-    !isName(t[0]!) ||
-    t[0] === Token.STRING ||
-    /^(null|true|false|current_\w+)$/i.test(sql)
-    ? sql
-    : sqlLiteral(unquoteIdentifier(sql));
 }
 
 /** SQLite's rules for the affinity of a declared type; ANY of STRICT tables leaves every value as it is. */

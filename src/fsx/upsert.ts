@@ -3,7 +3,7 @@ import { makePlan } from '../engine/plan.ts';
 import { DosqlError } from '../errors/index.ts';
 import type { Predicate } from '../relation/provider.ts';
 import { applyEdits } from '../sql/edit.ts';
-import { foldName, quoteIdentifier, unquoteIdentifier } from '../sql/identifier.ts';
+import { foldName, nameAt, quoteIdentifier } from '../sql/identifier.ts';
 import type { SqlValue } from '../sql/literal.ts';
 import { Token } from '../sql/token.ts';
 import { tokenize } from '../sql/tokenizer.ts';
@@ -45,7 +45,7 @@ function partsOf(statement: Statement): Insert | undefined {
   if (t[i] === Token.LEFT_PAREN && t[i + 3] !== Token.SELECT) {
     columns = [];
     for (i += 3; t[i] !== Token.RIGHT_PAREN; i += 3)
-      if (t[i] !== Token.COMMA) columns.push(foldName(unquoteIdentifier(sql.slice(t[i + 1], t[i + 2]))));
+      if (t[i] !== Token.COMMA) columns.push(nameAt(sql, t, i));
     i += 3;
   }
   const start = t[i + 1];

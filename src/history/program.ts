@@ -1,4 +1,3 @@
-import { makePlan } from '../engine/plan.ts';
 import type { SqlValue } from '../engine/values.ts';
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
@@ -16,7 +15,7 @@ export function checkProgram(
 ): void {
   const { engine } = store;
   // As the statement itself: adapted to the platform's limits.
-  const program = makePlan(`EXPLAIN ${sql}`, []);
+  const program = engine.bare(`EXPLAIN ${sql}`);
   const roots = new Map(store.all('SELECT rootpage,tbl_name FROM sqlite_master') as [number, string][]);
   for (const [, opcode, , root] of engine.all(program, values, 'number')) {
     if (opcode !== 'OpenRead' && opcode !== 'OpenWrite') continue;

@@ -1,5 +1,5 @@
 import { applyEdits, type Edit } from '../sql/edit.ts';
-import { foldName, unquoteIdentifier } from '../sql/identifier.ts';
+import { nameAt, quoteStrictly, unquoteIdentifier } from '../sql/identifier.ts';
 import { Token } from '../sql/token.ts';
 import { tokenize } from '../sql/tokenizer.ts';
 
@@ -10,14 +10,15 @@ import { tokenize } from '../sql/tokenizer.ts';
  */
 export function strictCopy(sql: string): string {
   const t = tokenize(sql);
-  const name = (i: number) => foldName(unquoteIdentifier(sql.slice(t[i + 1], t[i + 2])));
+  const name = (i: number) => nameAt(sql, t, i);
+  if (t[0] !== Token.INSERT) return sql;
   const columns: string[] = [];
   let i = 0;
   while (i < t.length && t[i] !== Token.LEFT_PAREN) i += 3;
   for (i += 3; i < t.length && t[i] !== Token.RIGHT_PAREN; i += 3)
     if (t[i] !== Token.COMMA) columns.push(name(i));
   i += 3;
-  if (t[0] !== Token.INSERT || t[i] !== Token.SELECT) return sql;
+  if (t[i] !== Token.SELECT) return sql;
   const edits: Edit[] = [];
   for (let depth = 0, k = 0, start = i; i < t.length && (depth || t[i] !== Token.FROM); i += 3) {
     if (t[i] === Token.LEFT_PAREN) depth++;
@@ -26,8 +27,8 @@ export function strictCopy(sql: string): string {
     const next = t[i + 3];
     const alone = start === i - 3 && (next === Token.COMMA || next === Token.FROM);
     if (!alone || t[i] !== Token.NAME || sql[t[i + 1]!] !== '"' || name(i) !== columns[k]) continue;
-    const text = unquoteIdentifier(sql.slice(t[i + 1], t[i + 2])).replaceAll('`', '``');
-    edits.push({ start: t[i + 1]!, end: t[i + 2]!, text: `\`${text}\`` });
+    const span = { start: t[i + 1]!, end: t[i + 2]! };
+    edits.push({ ...span, text: quoteStrictly(unquoteIdentifier(sql.slice(span.start, span.end))) });
   }
   return applyEdits(sql, edits);
 }

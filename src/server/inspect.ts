@@ -1,6 +1,6 @@
 import { analyze } from '../sql/analyze.ts';
 import { applyEdits, type Edit } from '../sql/edit.ts';
-import { foldName, unquoteIdentifier } from '../sql/identifier.ts';
+import { foldName, nameAt, unquoteIdentifier } from '../sql/identifier.ts';
 import { splitStatements } from '../sql/split.ts';
 import { isName, Token } from '../sql/token.ts';
 import { tokenize } from '../sql/tokenizer.ts';
@@ -104,7 +104,7 @@ function scan(
     if (!isName(kind)) continue;
     // A string that something is compared with is a value; elsewhere SQLite may take it for a table.
     if (seen && kind === Token.STRING && isComparison(text, t, i - 3)) continue;
-    const name = foldName(unquoteIdentifier(text.slice(t[i + 1], t[i + 2])));
+    const name = nameAt(text, t, i);
     names.add(name);
     if (INTERNAL.test(name)) return `${name} is internal.`;
     // As a qualifier of a column it is followed by a dot.

@@ -8,6 +8,11 @@ export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/** `name` in backticks: SQLite takes an unknown name in double quotes for a string, where this is an error. */
+export function quoteStrictly(name: string): string {
+  return `\`${name.replaceAll('`', '``')}\``;
+}
+
 /** The name that an identifier token stands for: quotes of any of SQLite's four styles removed, case kept. */
 export function unquoteIdentifier(text: string): string {
   // A bracket ends at the first `]`, so none is doubled.
@@ -18,4 +23,9 @@ export function unquoteIdentifier(text: string): string {
 /** Folds a name as SQLite compares names: ASCII letters only. */
 export function foldName(name: string): string {
   return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+/** The folded name that token `i` stands for; '' behind the last one. */
+export function nameAt(sql: string, tokens: Int32Array, i: number): string {
+  return i < tokens.length ? foldName(unquoteIdentifier(sql.slice(tokens[i + 1], tokens[i + 2]))) : '';
 }

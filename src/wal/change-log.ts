@@ -154,11 +154,12 @@ function replaceRewrite(
   { replace, kind, verb, tables, sql }: Statement,
   { recursiveTriggers }: ChangeLogOptions,
 ): Rewrite | undefined {
+  if (kind !== 'write') return undefined;
   const target = foldName(tables.find(({ role }) => role === 'write')?.name ?? '');
   const fires = (event: string) => store.replacers.has(`${event} ${target}`);
   const reaches =
     fires(verb.toLowerCase()) || (verb === 'INSERT' && /\bupdate\b/i.test(sql) && fires('update'));
-  if (kind !== 'write' || !(replace || recursiveTriggers || reaches)) return undefined;
+  if (!replace && !recursiveTriggers && !reaches) return undefined;
   return {
     // The way in which a statement resolves conflicts is also that of the triggers it fires.
     around: (run) =>

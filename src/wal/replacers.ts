@@ -1,4 +1,4 @@
-import { foldName, unquoteIdentifier } from '../sql/identifier.ts';
+import { foldName, nameAt } from '../sql/identifier.ts';
 import { isName, Token } from '../sql/token.ts';
 import { tokenize } from '../sql/tokenizer.ts';
 
@@ -68,7 +68,7 @@ function writesOf(sql: string) {
     i += 3;
     if (t[i] === Token.INTO || t[i] === Token.FROM) i += 3;
     // ON CONFLICT … DO UPDATE SET means the table of the INSERT.
-    if (isName(t[i] ?? 0)) name = foldName(unquoteIdentifier(sql.slice(t[i + 1], t[i + 2])));
+    if (isName(t[i] ?? 0)) name = nameAt(sql, t, i);
     writes.push([verb, name, replaces]);
   }
   return { event, writes };

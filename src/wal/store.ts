@@ -2,7 +2,7 @@ import type { Engine } from '../engine/engine.ts';
 import { OwnTables } from '../engine/own-tables.ts';
 import type { Plan } from '../engine/plan.ts';
 import { DosqlError } from '../errors/index.ts';
-import { foldName, unquoteIdentifier } from '../sql/identifier.ts';
+import { foldName, nameAt } from '../sql/identifier.ts';
 import { isName, Token } from '../sql/token.ts';
 import { tokenize } from '../sql/tokenizer.ts';
 import type { Statement } from '../sql/types.ts';
@@ -241,8 +241,7 @@ function leavesKey({ verb, sql, replace }: Statement, { key }: TrackedTable): bo
     else if (kind === Token.RIGHT_PAREN) depth--;
     else if (depth === 0 && kind === Token.SET) set = true;
     else if (depth === 0 && kind === Token.WHERE) break;
-    else if (set && isName(kind) && names.has(foldName(unquoteIdentifier(sql.slice(t[i + 1], t[i + 2])))))
-      return false;
+    else if (set && isName(kind) && names.has(nameAt(sql, t, i))) return false;
   }
   return set;
 }

@@ -1,7 +1,7 @@
 import { drain } from '../../engine/cursor.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { DosqlError } from '../../errors/index.ts';
-import { foldName, quoteIdentifier, unquoteIdentifier } from '../../sql/identifier.ts';
+import { foldName, nameAt, quoteIdentifier, unquoteIdentifier } from '../../sql/identifier.ts';
 import { Token } from '../../sql/token.ts';
 import { tokenize } from '../../sql/tokenizer.ts';
 
@@ -126,8 +126,7 @@ function columnSpan(
     if (t[i] === Token.LEFT_PAREN) depth++;
     const ends = t[i] === Token.RIGHT_PAREN && --depth === 0;
     if (!ends && !(t[i] === Token.COMMA && depth === 1)) continue;
-    if (foldName(unquoteIdentifier(create.slice(t[first + 1], t[first + 2]))) === column)
-      return { behindName: t[first + 2]!, end: t[i + 1]! };
+    if (nameAt(create, t, first) === column) return { behindName: t[first + 2]!, end: t[i + 1]! };
     if (ends) return undefined;
     first = i + 3;
   }

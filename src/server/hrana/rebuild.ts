@@ -5,7 +5,7 @@ import { strictCopy } from '../../migration/copy.ts';
 import { withoutForeignKeys } from '../../migration/rebuild.ts';
 import { needsRebuild, runStatement } from '../../migration/script.ts';
 import { findViolations, newViolations } from '../../migration/violations.ts';
-import { foldName, unquoteIdentifier } from '../../sql/identifier.ts';
+import { foldName, nameAt } from '../../sql/identifier.ts';
 import { tokenize } from '../../sql/tokenizer.ts';
 import type { Budget } from '../budget.ts';
 import type { Ready } from '../run.ts';
@@ -68,7 +68,7 @@ export class Rebuild {
       if (verb === 'DROP') {
         if (tables[0]) this.#gone.add(foldName(tables[0].name));
         const t = tokenize(one);
-        this.#dropped.add(foldName(unquoteIdentifier(one.slice(t.at(-2), t.at(-1)))));
+        this.#dropped.add(nameAt(one, t, t.length - 3));
       }
       runStatement(engine, plan, this.#gone);
     }

@@ -7,11 +7,10 @@ import { ELSEWHERE } from '../../wal/store.ts';
 import type { Cell } from './cell.ts';
 import { allowTable, oneOf, onlyTable, type TransferContext } from './context.ts';
 import { csvRecords, ndjsonRows, sqlDump } from './dump.ts';
+import { CONTENT_TYPES, FORMATS } from './formats.ts';
 import { pagerOf, readPage } from './page.ts';
 import { readSchema, type Schema, type TransferTable } from './schema.ts';
 
-const TYPES = { sql: 'text/x-sql', ndjson: 'application/x-ndjson', csv: 'text/csv' } as const;
-const FORMATS = ['sql', 'ndjson', 'csv'] as const;
 const CONSISTENCY = ['checked', 'held', 'page'] as const;
 const TIERS = ['all', 'hot'] as const;
 type Consistency = (typeof CONSISTENCY)[number];
@@ -60,7 +59,7 @@ export async function exportDatabase(request: Request, context: TransferContext)
       : (format === 'csv' ? csvRecords : ndjsonRows)(only!, source.pages({ ...only!, rowid: undefined }));
   return new Response(stream(source.guard(text, format === 'sql')), {
     headers: {
-      'content-type': `${TYPES[format]}; charset=utf-8`,
+      'content-type': `${CONTENT_TYPES[format]}; charset=utf-8`,
       'cache-control': 'no-store',
     },
   });

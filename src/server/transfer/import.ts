@@ -6,12 +6,12 @@ import { atomically } from '../../migration/migrate.ts';
 import { withoutForeignKeys } from '../../migration/rebuild.ts';
 import { foldName } from '../../sql/identifier.ts';
 import { allowTable, oneOf, onlyTable, type TransferContext } from './context.ts';
+import { FORMATS } from './formats.ts';
 import { deleteState, type ImportState, readState, writeState } from './ledger.ts';
 import { loadRows, loadStatements } from './load.ts';
 import { rowReader } from './row-reader.ts';
 import { readUnits, type Unit } from './units.ts';
 
-const FORMATS = ['sql', 'ndjson', 'csv'] as const;
 /** What one transaction takes: everybody else waits for it. */
 const BATCH_BYTES = 128_000;
 

@@ -116,16 +116,23 @@ describe('objects that nothing names', () => {
     }));
 });
 
+/** An object whose rows are archived, evicted after what else was done. */
+async function archivedObject(afterwards?: (db: Tiered) => Promise<void>) {
+  const stub = freshStub();
+  await inObject(async (storage) => {
+    const db = await openTiers(storage);
+    await db.run(EVENTS);
+    await fill(db, 100);
+    await db.maintenance();
+    await afterwards?.(db);
+  }, stub);
+  await evictDurableObject(stub);
+  return stub;
+}
+
 describe('a database with archived rows that is opened without its archive', () => {
   it('answers no statement, rather than without these rows', async () => {
-    const stub = freshStub();
-    await inObject(async (storage) => {
-      const db = await openTiers(storage);
-      await db.run(EVENTS);
-      await fill(db, 100);
-      await db.maintenance();
-    }, stub);
-    await evictDurableObject(stub);
+    const stub = await archivedObject();
     await inObject(async (storage) => {
       const db = await DB('bare', { storage });
       const refused = {
@@ -146,16 +153,10 @@ describe('a database with archived rows that is opened without its archive', () 
   });
 
   it('is as any other when nothing is archived any more', async () => {
-    const stub = freshStub();
-    await inObject(async (storage) => {
-      const db = await openTiers(storage);
-      await db.run(EVENTS);
-      await fill(db, 100);
-      await db.maintenance();
+    const stub = await archivedObject(async (db) => {
       await db.run('DELETE FROM events');
       await db.maintenance({ compact: true });
-    }, stub);
-    await evictDurableObject(stub);
+    });
     await inObject(async (storage) => {
       const db = await DB('bare', { storage });
       expect((await db.query('SELECT count(*) AS n FROM events')).rows).toEqual([{ n: 0 }]);
