@@ -1,5 +1,6 @@
 import { drain } from '../src/engine/cursor.ts';
 import type { Engine } from '../src/engine/engine.ts';
+import { FOREIGN_KEYS } from '../src/engine/pragmas.ts';
 import { unquoteIdentifier } from '../src/sql/identifier.ts';
 import { isName } from '../src/sql/token.ts';
 import { tokenize } from '../src/sql/tokenizer.ts';
@@ -8,8 +9,7 @@ import { tokenize } from '../src/sql/tokenizer.ts';
 export type Influences = ReadonlyMap<string, ReadonlySet<string>>;
 
 const OBJECTS = "SELECT type,tbl_name,sql FROM sqlite_master WHERE type IN('view','trigger')";
-const CASCADES =
-  "SELECT m.name,f.\"table\" FROM sqlite_master m,pragma_foreign_key_list(m.name) f WHERE m.type='table' AND NOT(f.on_update IN('NO ACTION','RESTRICT') AND f.on_delete IN('NO ACTION','RESTRICT'))";
+const CASCADES = `SELECT m.name,f."table" FROM ${FOREIGN_KEYS} AND NOT(f.on_update IN('NO ACTION','RESTRICT') AND f.on_delete IN('NO ACTION','RESTRICT'))`;
 
 /**
  * What the schema says of one table changing with another: a view with what it reads, a table with the tables whose

@@ -14,6 +14,11 @@ const STICKY: Readonly<Record<string, number>> = {
   defer_foreign_keys: 0,
 };
 
+/** The tables `m` of the object. The platform's own, there since its first KV value or alarm, may not be looked into. */
+export const TABLES = "sqlite_master m WHERE m.type='table' AND m.name NOT GLOB '_cf_*'";
+/** Every foreign key `f` of every table `m`. */
+export const FOREIGN_KEYS = TABLES.replace(' m ', ' m,pragma_foreign_key_list(m.name) f ');
+
 /** Keeps pragmas that a statement changed from leaking into the next transaction. */
 export class Pragmas {
   /** `PRAGMA defer_foreign_keys = ON` ran in the open transaction. */

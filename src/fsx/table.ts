@@ -1,4 +1,5 @@
 import { drain } from '../engine/cursor.ts';
+import { FOREIGN_KEYS } from '../engine/pragmas.ts';
 import { DosqlError } from '../errors/index.ts';
 import type { Affinity } from '../relation/provider.ts';
 import { foldName, quoteIdentifier, unquoteIdentifier } from '../sql/identifier.ts';
@@ -70,9 +71,7 @@ export function describeTier(sql: SqlStorage, name: string): TierTable | undefin
     .sort(([a], [b]) => a - b)
     .map(([, at]) => at);
   if (!key.length) throw refuse('it has no primary key, by which its archived rows could be told apart.');
-  const [parent] = all(
-    'SELECT l.name FROM pragma_table_list l,pragma_foreign_key_list(l.name) f WHERE f."table"=? COLLATE NOCASE LIMIT 1',
-  );
+  const [parent] = all(`SELECT m.name FROM ${FOREIGN_KEYS} AND f."table"=? COLLATE NOCASE LIMIT 1`);
   if (parent)
     throw refuse(`${parent[0]} has a foreign key to it, whose actions would run when rows are archived.`);
   for (const [column, collation] of all(

@@ -1,6 +1,7 @@
 import { drain } from '../engine/cursor.ts';
 import type { Engine } from '../engine/engine.ts';
 import { makePlan, type Plan } from '../engine/plan.ts';
+import { FOREIGN_KEYS } from '../engine/pragmas.ts';
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import { tokenize } from '../sql/tokenizer.ts';
@@ -11,7 +12,7 @@ import { findViolations, newViolations } from './violations.ts';
 
 const TRIGGERS = `SELECT name,sql FROM sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE AND name NOT GLOB '_dosql_*'`;
 
-const REFERRING = `SELECT 1 FROM sqlite_master m,pragma_foreign_key_list(m.name) f WHERE m.type='table' AND f."table"=?1 COLLATE NOCASE LIMIT 1`;
+const REFERRING = `SELECT 1 FROM ${FOREIGN_KEYS} AND f."table"=?1 COLLATE NOCASE LIMIT 1`;
 
 const DANGLING = REFERRING.replace(
   ' LIMIT',

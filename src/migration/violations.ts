@@ -1,5 +1,6 @@
 import { drain } from '../engine/cursor.ts';
 import type { Engine } from '../engine/engine.ts';
+import { TABLES } from '../engine/pragmas.ts';
 
 /** Rows of one table that lack their parent in another: table, parent, how many, their rowids (null WITHOUT ROWID). */
 export type Violation = [table: string, parent: string, count: number, rowids: string | null];
@@ -11,7 +12,7 @@ export type Violation = [table: string, parent: string, count: number, rowids: s
 export function findViolations({ sql }: Engine): Violation[] {
   const check =
     'SELECT "table",parent,count(*),group_concat(rowid) FROM pragma_foreign_key_check(?) GROUP BY 1,2';
-  return drain(sql.exec("SELECT name FROM sqlite_master WHERE type='table'")).flatMap(([name]) => {
+  return drain(sql.exec(`SELECT m.name FROM ${TABLES}`)).flatMap(([name]) => {
     try {
       return drain(sql.exec(check, name)) as Violation[];
     } catch {

@@ -1,3 +1,4 @@
+import { FOREIGN_KEYS } from '../engine/pragmas.ts';
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
@@ -21,8 +22,7 @@ export interface Choice {
 const LEAVES_ROW = /\b(before|instead)\b|\braise\s*\(\s*ignore\b/i;
 const AFTER = /\bafter\s+(insert|update|delete)\b/i;
 
-const CASCADES =
-  'SELECT f."table",m.name FROM sqlite_master m,pragma_foreign_key_list(m.name) f WHERE m.type=\'table\'';
+const CASCADES = `SELECT f."table",m.name FROM ${FOREIGN_KEYS}`;
 
 interface LiveTable {
   name: string;

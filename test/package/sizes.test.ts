@@ -26,7 +26,7 @@ const driver = { without: /^src\//, limit: 9.2 };
  * go down; ARCHITECTURE.md says what they were meant to be.
  */
 const BUDGETS: Budget[] = [
-  { what: 'core', entries: (entry) => entry === '.', limit: 22.4 },
+  { what: 'core', entries: (entry) => entry === '.', limit: 22.5 },
   { what: 'errors', entries: (entry) => entry === './errors', limit: 2 },
   { what: 'driver, async', entries: (entry) => entry === './drizzle', ...driver },
   { what: 'driver, sync', entries: (entry) => entry === './drizzle/sync', ...driver },

@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { type Database, DB } from '../../src/index.ts';
+import { inUse } from '../in-use.ts';
 import { receive } from './cdc/queue-consumer.ts';
 import type { TailObject } from './cdc/tail-object.ts';
 import type { ServerObject } from './server/server-object.ts';
@@ -23,7 +24,13 @@ export interface Env {
 export class TestObject extends DurableObject<Env> {
   /** New with every construction, so that a test can see an eviction. */
   readonly born: string = crypto.randomUUID();
+
   #db: Promise<Database> | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    inUse(ctx);
+  }
 
   database(): Promise<Database> {
     this.#db ??= DB('test', {

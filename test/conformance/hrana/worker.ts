@@ -3,6 +3,7 @@ import * as tail from '../../../src/cdc/index.ts';
 import { DB } from '../../../src/index.ts';
 import { createHandler } from '../../../src/server/index.ts';
 import { changeLog } from '../../../src/wal/index.ts';
+import { inUse } from '../../in-use.ts';
 
 const SECRET = 'a secret of the tests, with more than 32 bytes';
 /** Every tenant's tokens are for this database. */
@@ -20,6 +21,11 @@ export class Subject extends DurableObject<Env> {
     extensions: this.ctx.id.name?.startsWith('logged') ? [changeLog({ tables: '*' })] : [],
   });
   readonly #handler = createHandler(() => this.#database, { auth: { secret: SECRET }, ctx: this.ctx, tail });
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    inUse(ctx);
+  }
 
   override async fetch(request: Request): Promise<Response> {
     // What no client may ask, and the tests want to know.

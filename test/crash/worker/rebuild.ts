@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { DB, type Migration } from '../../../src/index.ts';
+import { inUse } from '../../in-use.ts';
 
 interface Env {
   SUBJECTS: DurableObjectNamespace<Subject>;
@@ -37,6 +38,11 @@ PRAGMA foreign_keys=ON;`,
 };
 
 export class Subject extends DurableObject<Env> {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    inUse(ctx);
+  }
+
   override async fetch(request: Request): Promise<Response> {
     const { storage } = this.ctx;
     const { pathname, searchParams } = new URL(request.url);

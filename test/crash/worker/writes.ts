@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { DB } from '../../../src/index.ts';
+import { inUse } from '../../in-use.ts';
 
 interface Env {
   SUBJECTS: DurableObjectNamespace<Subject>;
@@ -15,6 +16,11 @@ const INSERT = 'INSERT INTO t VALUES (?, ?, ?)';
 
 /** Writes as it is asked to: one row, five in a batch, five in an asynchronous transaction. */
 export class Subject extends DurableObject<Env> {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    inUse(ctx);
+  }
+
   override async fetch(request: Request): Promise<Response> {
     const db = await DB('writes', { storage: this.ctx.storage, ctx: this.ctx, migrations: MIGRATIONS });
     const { pathname, searchParams } = new URL(request.url);

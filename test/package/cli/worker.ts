@@ -3,6 +3,7 @@ import * as tail from '../../../src/cdc/index.ts';
 import { DB } from '../../../src/index.ts';
 import { createHandler } from '../../../src/server/index.ts';
 import { changeLog } from '../../../src/wal/index.ts';
+import { inUse } from '../../in-use.ts';
 
 interface Env {
   SUBJECTS: DurableObjectNamespace<Subject>;
@@ -18,6 +19,11 @@ export class Subject extends DurableObject<Env> {
     },
     { auth: { secret: 'the secret of the tests, 32 bytes' }, ctx: this.ctx, tail },
   );
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    inUse(ctx);
+  }
 
   override fetch(request: Request): Promise<Response> {
     if (new URL(request.url).pathname.endsWith('/abort')) this.ctx.abort('asked for');

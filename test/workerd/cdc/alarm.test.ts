@@ -51,6 +51,18 @@ describe('sharedAlarm', () => {
       expect(await storage.getAlarm()).toBe(null);
     }));
 
+  it('writes nothing when the job is to run earlier anyway', () =>
+    inObject(async (storage) => {
+      const alarms = sharedAlarm(storage);
+      const written = () => storage.sql.exec('SELECT total_changes() AS n').one()['n'];
+      await alarms.schedule('upkeep', '1h');
+      const before = written();
+      await alarms.schedule('upkeep', '2h');
+      expect(written()).toBe(before);
+      await alarms.schedule('upkeep', '30m');
+      expect(written()).not.toBe(before);
+    }));
+
   it('runs the user when he replaced its alarm, and loses no job by that', () =>
     inObject(async (storage) => {
       const now = at(Date.now());

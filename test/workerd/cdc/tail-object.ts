@@ -7,6 +7,7 @@ import {
   type TailOptions,
   tailMessage,
 } from '../../../src/cdc/index.ts';
+import { inUse } from '../../in-use.ts';
 import { type Opened, opened } from './opened.ts';
 
 /** Serves live tails, and runs jobs by its alarm. */
@@ -15,6 +16,11 @@ export class TailObject extends DurableObject {
   readonly alarms = sharedAlarm(this.ctx.storage);
   readonly reports: AlarmReport[] = [];
   #db: Promise<Opened> | undefined;
+
+  constructor(ctx: DurableObjectState, env: never) {
+    super(ctx, env);
+    inUse(ctx);
+  }
 
   database(): Promise<Opened> {
     this.#db ??= this.#open();

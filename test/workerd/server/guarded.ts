@@ -16,7 +16,7 @@ const SCHEMA = [
 /** Everything that a statement could have changed. */
 export async function contents(db: Database): Promise<unknown> {
   const rows = async (sql: string) => (await db.query(sql, [], { rows: 'values' })).rows;
-  const tables = await rows("SELECT name FROM sqlite_master WHERE type = 'table'");
+  const tables = await rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '_cf_*'");
   return {
     schema: await rows('SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2'),
     tables: await Promise.all(

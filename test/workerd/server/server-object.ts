@@ -3,6 +3,7 @@ import * as tail from '../../../src/cdc/index.ts';
 import { DB } from '../../../src/index.ts';
 import { createHandler } from '../../../src/server/index.ts';
 import { changeLog } from '../../../src/wal/index.ts';
+import { inUse } from '../../in-use.ts';
 
 const SECRET = 'a secret of the tests, with more than 32 bytes';
 const DATABASE = 'tenant-a';
@@ -26,6 +27,11 @@ export class ServerObject extends DurableObject {
     tail,
     cors: { origins: ['https://app.example'] },
   });
+
+  constructor(ctx: DurableObjectState, env: never) {
+    super(ctx, env);
+    inUse(ctx);
+  }
 
   override fetch(request: Request): Promise<Response> {
     return this.#handler.fetch(request);

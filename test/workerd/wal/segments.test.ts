@@ -125,7 +125,8 @@ describe('segments', () => {
       await held.ack(db.log.head().lsn);
       const segments = () => db.log.stats().segments.length;
       expect(segments()).toBe(5);
-      const { extensions: idle } = await db.maintenance({ budgetMs: 0 });
+      const { done: none, extensions: idle } = await db.maintenance({ budgetMs: 0 });
+      expect(none).toBe(false);
       expect(idle['log']).toMatchObject({ pruned: 0, done: false });
       expect(segments()).toBe(5);
       // The first piece of work begins in time, and waits behind this transaction until the time is up.
@@ -134,7 +135,8 @@ describe('segments', () => {
       await slow;
       expect(some['log']).toMatchObject({ pruned: db.log.stats().horizon.lsn - 1, done: false });
       expect(segments()).toBe(4);
-      const { extensions: rest } = await db.maintenance();
+      const { done, extensions: rest } = await db.maintenance();
+      expect(done).toBe(true);
       const { lsn } = db.log.head();
       expect(rest['log']).toMatchObject({
         done: true,
