@@ -124,11 +124,13 @@ export class SharedAlarm {
     const set = await this.storage.getAlarm();
     const state = this.#state();
     const { due, armed } = state;
+    const before = JSON.stringify(state);
     if (set !== null && set !== armed) due['user'] = { at: set, tries: 0 };
     work(due);
     const times = Object.values(due).map(({ at }) => at);
     state.armed = times.length ? Math.min(...times) : null;
-    this.storage.kv.put(KEY, state);
+    // A put is billed, also of what is there already.
+    if (JSON.stringify(state) !== before) this.storage.kv.put(KEY, state);
     if (state.armed === null) await (set === null ? undefined : this.storage.deleteAlarm());
     else if (state.armed !== set) await this.storage.setAlarm(state.armed);
   }

@@ -69,7 +69,10 @@ export class Database extends Statements {
     for (const [name, hook] of engine.maintenanceHooks)
       extensions[name] = await hook({ ...options, budgetMs: Math.max(0, end - Date.now()) });
     await enter(this.scope, () => engine.sql.exec('PRAGMA optimize'));
-    return { sizeBefore, sizeAfter: this.size, extensions };
+    const done = Object.values(extensions).every(
+      (report) => (report as { done?: boolean } | undefined)?.done !== false,
+    );
+    return { done, sizeBefore, sizeAfter: this.size, extensions };
   }
 
   /** Resolves when everything written so far is durable and every sink has drained. */

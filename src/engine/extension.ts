@@ -105,6 +105,8 @@ export interface MaintenanceOptions {
 
 /** Database size in bytes before and after, and what each extension reports, by its name. */
 export interface MaintenanceReport {
+  /** False when the budget ended before all extensions had done what is due: call it again, it goes on. */
+  done: boolean;
   sizeBefore: number;
   sizeAfter: number;
   extensions: Record<string, unknown>;

@@ -20,7 +20,7 @@ export interface Buckets {
 export function open(ctx: DurableObjectState, { FILES: files, ARCHIVE: cold }: Buckets) {
   const extensions = [
     // One more written row for every change of a tracked table: little for airports, much for flights loaded in bulk.
-    changeLog({ tables: ['airports'] }),
+    changeLog({ tables: ['airports'], retain: '30d' }),
     timeTravel(),
     virtualTables({ r2: { files } }),
   ] as const;

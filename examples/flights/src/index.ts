@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers';
-import * as tail from '@dotdo/dosql/cdc';
+import * as cdc from '@dotdo/dosql/cdc';
 import { createHandler } from '@dotdo/dosql/server';
 import { type Buckets, open } from './database.ts';
 import { respond } from './routes.ts';
@@ -17,13 +17,27 @@ export class TenantDatabase extends DurableObject<Env> {
   readonly server = createHandler(() => this.db.$client, {
     auth: { secret: this.env.TOKEN_SECRET },
     ctx: this.ctx,
-    tail,
+    tail: cdc,
   });
+  readonly #alarms = cdc.sharedAlarm(this.ctx.storage);
 
-  override fetch(request: Request): Promise<Response> {
+  override async fetch(request: Request): Promise<Response> {
+    // Writes make upkeep; a tenant that is only read is not woken for it.
+    if (request.method !== 'GET') await this.#alarms.schedule('upkeep', '1h');
     return /^\/[^/]+\/db\//.test(new URL(request.url).pathname)
       ? this.server.fetch(request)
       : respond(this.db, request);
+  }
+
+  /** Prunes the change log and does what else is due, as much at a time as leaves room for requests. */
+  override async alarm(): Promise<void> {
+    const reports = await this.#alarms.run({
+      upkeep: async () => {
+        const { done } = await (await this.db.$client).maintenance({ budgetMs: 5000 });
+        return done ? undefined : '1s';
+      },
+    });
+    for (const { job, error } of reports) if (error) console.error(job, error);
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
