@@ -104,7 +104,9 @@ export function fromSqlite(
       ? 'This Durable Object class has no SQL storage. Declare it with `new_sqlite_classes` in the [[migrations]] of wrangler.toml; a class already deployed with `new_classes` cannot be changed.'
       : code === 'PARAMETER_COUNT' && parameters
         ? `The statement has ${parameters.expected} parameters, ${parameters.given} values were given.`
-        : message,
+        : code === 'NO_SUCH_TABLE' && /^_dosql_/.test(table!)
+          ? `${message}. Was the object emptied while its database was open? Call ctx.abort() after ctx.storage.deleteAll().`
+          : message,
     { table, columns: column ? [column] : undefined, offset: offset ? Number(offset) : undefined },
   );
 }

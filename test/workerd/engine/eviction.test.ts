@@ -1,6 +1,8 @@
 import { evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import { freshStub } from '../object.ts';
+import { DB } from '../../../src/index.ts';
+import { changeLog } from '../../../src/wal/index.ts';
+import { freshStub, inObject } from '../object.ts';
 
 async function connect(stub: ReturnType<typeof freshStub>) {
   const { webSocket } = await stub.fetch('http://object/', { headers: { upgrade: 'websocket' } });
@@ -55,5 +57,30 @@ describe('an evicted object', () => {
       rows = found;
     }
     expect(rows).toBeGreaterThan(0);
+  });
+});
+
+describe('an object that is emptied with deleteAll()', () => {
+  const migrations = [{ id: '0001', sql: 'CREATE TABLE notes (id INTEGER PRIMARY KEY)' }];
+  const open = (storage: DurableObjectStorage, ctx: DurableObjectState) =>
+    DB('emptied', { storage, ctx, migrations, extensions: [changeLog({ tables: '*' })] });
+
+  it('says so while its database is open, and begins anew after that', async () => {
+    const stub = freshStub();
+    await inObject(async (storage, ctx) => {
+      await (await open(storage, ctx)).run('INSERT INTO notes VALUES (1)');
+      await storage.deleteAll();
+      await expect(open(storage, ctx)).rejects.toMatchObject({
+        code: 'NO_SUCH_TABLE',
+        message: expect.stringContaining('ctx.abort()'),
+      });
+    }, stub);
+    await evictDurableObject(stub);
+    await inObject(async (storage, ctx) => {
+      const db = await open(storage, ctx);
+      await db.run('INSERT INTO notes VALUES (2)');
+      expect((await db.query('SELECT id FROM notes')).rows).toEqual([{ id: 2 }]);
+      expect((await db.log.read({ after: 0 })).events.at(-1)).toMatchObject({ op: 'insert', key: { id: 2 } });
+    }, stub);
   });
 });
