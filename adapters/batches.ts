@@ -11,7 +11,10 @@ import { openSession } from './session.ts';
 export interface ConsumeOptions extends Omit<ConsumerOptions, 'tables' | 'from'> {
   /** Name of the durable consumer; it is made at the first use. */
   consumer: string;
-  /** Where a consumer that is new begins: `'now'` (default), at the oldest entry of the log, or behind an LSN. */
+  /**
+   * Where a consumer that is new begins: `'now'` (default for changes), at the oldest entry of the log (default for the
+   * messages of an outbox), or behind an LSN.
+   */
   from?: ConsumerOptions['from'];
   /** Log entries to look at for one batch; default 1,000. Batches end with a transaction where one of this size can. */
   limit?: number;

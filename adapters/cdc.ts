@@ -75,7 +75,10 @@ export interface Outbox<T extends Topics> {
     topic: Topic,
     payload: T[Topic],
   ): Promise<number>;
-  /** The messages, for a durable consumer: at least once, in order. */
+  /**
+   * The messages, for a durable consumer: at least once, in order. A new one begins at the oldest entry of the log, unless
+   * `from` says otherwise: what was emitted before it was made is not lost.
+   */
   messages<Topic extends keyof T & string = keyof T & string>(
     db: AnyDatabase,
     options: ConsumeOptions & { topics?: readonly Topic[] },
@@ -96,9 +99,12 @@ export function outbox<T extends Topics = Topics>(): Outbox<T> {
       enterSync(scope);
       return work(scope);
     },
-    messages(db: AnyDatabase, { topics, ...options }: ConsumeOptions & { topics?: readonly string[] }) {
+    messages(
+      db: AnyDatabase,
+      { topics, from = 'start', ...options }: ConsumeOptions & { topics?: readonly string[] },
+    ) {
       const wanted = topics && new Set(topics);
-      return batches(rootSessionOf(db), [], options, () => (events) => {
+      return batches(rootSessionOf(db), [], { ...options, from }, () => (events) => {
         const found: unknown[] = [];
         for (const { op, id, lsn, ts, tx, topic, payload } of events) {
           if (op === 'message' && (!wanted || wanted.has(topic!)))

@@ -311,6 +311,13 @@ describe('the outbox', () => {
       expect(await all(mail.messages(db, { consumer: 'm' }))).toEqual([]);
     }));
 
+  test('keeps what was emitted before anybody read it', () =>
+    inDb(async (db) => {
+      await mail.emit(db, 'welcome', { userId: 5 });
+      expect(await all(mail.messages(db, { consumer: 'late' }))).toMatchObject([{ payload: { userId: 5 } }]);
+      expect(await all(mail.messages(db, { consumer: 'later', from: 'now' }))).toEqual([]);
+    }));
+
   test('waits for a transaction that it is not part of', () =>
     inDb(async (db) => {
       await all(mail.messages(db, { consumer: 'm' }));
