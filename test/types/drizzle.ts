@@ -2,7 +2,7 @@ import { eq, relations, sql } from 'drizzle-orm';
 import { drizzle as official } from 'drizzle-orm/durable-sqlite';
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { expectTypeOf } from 'vitest';
-import { type DrizzleRunResult, drizzle } from '../../drizzle/index.ts';
+import { type DrizzleDosqlDatabase, type DrizzleRunResult, drizzle } from '../../drizzle/index.ts';
 import { migrate } from '../../drizzle/migrator.ts';
 import { type DrizzleSqliteDODatabase, drizzle as drizzleSync } from '../../drizzle/sync.ts';
 import { type Database, DB, type MigrationReport } from '../../src/index.ts';
@@ -95,3 +95,11 @@ db.insert(users).values({ id: 1 });
 drizzleSync(() => DB('a', { storage }));
 // @ts-expect-error a batch is not empty
 db.batch([]);
+
+// Annotated by their class, as fields of an object are, databases can be migrated; anything else cannot.
+declare const annotated: DrizzleSqliteDODatabase<typeof schema>;
+declare const annotatedAsync: DrizzleDosqlDatabase<typeof schema>;
+expectTypeOf(migrate(annotated, [])).resolves.toEqualTypeOf<MigrationReport>();
+expectTypeOf(migrate(annotatedAsync, [])).resolves.toEqualTypeOf<MigrationReport>();
+// @ts-expect-error: storage is no Drizzle database
+void migrate(storage, []);
