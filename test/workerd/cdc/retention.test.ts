@@ -78,6 +78,20 @@ describe('retention', () => {
     }));
 });
 
+describe('a reset', () => {
+  it('makes no consumer for a sink that is not there', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      const cdc = createCDC(db, { sinks: [{ name: 'mine', deliver: async () => {} }] });
+      await cdc.flush();
+      await expect(cdc.reset({ from: 'start', sink: 'mein' })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: 'There is no sink "mein"; there are: mine.',
+      });
+      expect((await cdc.status()).map(({ consumer }) => consumer)).toEqual(['cdc/mine']);
+    }));
+});
+
 describe('a consumer that is forgotten', () => {
   it('holds nothing any more, and begins anew when it is used again', () =>
     inObject(async (storage) => {
