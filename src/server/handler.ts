@@ -7,7 +7,7 @@ import { Streams } from './hrana/stream.ts';
 import { migrateDatabase } from './migrate.ts';
 import { streamRows } from './ndjson.ts';
 import { answer } from './query.ts';
-import { failure, readJson } from './respond.ts';
+import { failure, readJson, wireError } from './respond.ts';
 import { normalise, Session } from './session.ts';
 import { Sockets } from './socket.ts';
 import type { Tail } from './tail-socket.ts';
@@ -102,7 +102,10 @@ export function createHandler(source: DatabaseSource, options: HandlerOptions): 
     if (!path) throw new DosqlError('NOT_FOUND', 'There is no such route.');
     const methods = METHODS[path] ?? ['POST'];
     if (!methods.includes(request.method))
-      return new Response(null, { status: 405, headers: { allow: methods.join(', ') } });
+      return Response.json(
+        wireError(new DosqlError('NOT_FOUND', `This route takes ${methods.join(' and ')}.`)),
+        { status: 405, headers: { allow: methods.join(', ') } },
+      );
     // Which protocols there are is asked without a token.
     if (/^v[23]$/.test(path)) return new Response(null);
     // A page could send what it may not read the answer of.

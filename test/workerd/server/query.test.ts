@@ -159,7 +159,9 @@ test('routes are found behind any prefix, or behind the one that is given', asyn
     for (const path of ['/', '/queries', '/a-query', '/query/other'])
       expect([path, await status(client, path)]).toEqual([path, 404]);
     const { handler } = client;
-    expect((await handler.fetch(new Request('https://object.example/query'))).status).toBe(405);
+    const wrong = await handler.fetch(new Request('https://object.example/query'));
+    expect(wrong.status).toBe(405);
+    expect(await wrong.json()).toEqual({ code: 'NOT_FOUND', message: 'This route takes POST.' });
   });
   await served(
     async (client) => {
