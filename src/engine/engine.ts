@@ -280,7 +280,7 @@ export class Engine {
 
   /** After a failed `exec`: BigInt values are refused by the binding, before anything ran, so bind them exactly. */
   #retry(error: unknown, sql: string, plan: Plan, values: readonly SqlValue[]): unknown[][] {
-    if (!values.some((value) => typeof value === 'bigint')) throw statementError(error, plan, values);
+    if (!values.some((value) => typeof value === 'bigint')) throw statementError(error, plan, values, sql);
     const exact = integerVariant(sql === plan.sql ? plan.statement : analyze(sql), values);
     return this.exec(exact.sql, plan, exact.values);
   }

@@ -59,7 +59,7 @@ export async function loadForeign(
       },
     });
   }
-  const bare = sql === undefined ? without(plan, []) : makePlan(sql, []);
+  const bare = sql === undefined ? without(plan, []) : { ...makePlan(sql, []), text: plan.sql };
   return {
     plan: without(bare, rewrites),
     values: bound,

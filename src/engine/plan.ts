@@ -13,6 +13,8 @@ const STORED_OR_COMPUTED =
 /** What the engine decided about one SQL text. Cached; `plain` ones go straight to `sql.exec`. */
 export interface Plan {
   readonly sql: string;
+  /** What the caller wrote, where `sql` was made of it: what errors show. */
+  readonly text?: string;
   readonly statement: Statement;
   /** One statement that needs nothing but `sql.exec`. */
   readonly plain: boolean;

@@ -48,7 +48,7 @@ export function enterSync(scope: Scope): void {
   refuseInside(scope);
   throw new DosqlError(
     'DATABASE_BUSY',
-    'An asynchronous transaction or a migration is running; await the asynchronous API instead.',
+    'An asynchronous transaction or a migration is running: use the asynchronous API, or await migrate() in ctx.blockConcurrencyWhile.',
   );
 }
 

@@ -100,7 +100,7 @@ const BARE = new WeakMap<Plan, Plan>();
 function bareOf(plan: Plan, sql: string): Plan {
   let bare = BARE.get(plan);
   if (bare?.sql !== sql) {
-    bare = makePlan(sql, []);
+    bare = { ...makePlan(sql, []), text: plan.text ?? plan.sql };
     BARE.set(plan, bare);
   }
   return bare;

@@ -2,16 +2,22 @@ import { DosqlError, fromSqlite } from '../errors/index.ts';
 import type { Plan } from './plan.ts';
 import type { SqlValue } from './values.ts';
 
-/** The DosqlError for a failed statement; syntax that an extension would understand names the extension. */
-export function statementError(error: unknown, plan: Plan, values: readonly SqlValue[]): DosqlError {
-  const { sql, statement } = plan;
+/** The DosqlError for a failed statement, `ran` in its place; syntax that an extension would understand names the extension. */
+export function statementError(
+  error: unknown,
+  plan: Plan,
+  values: readonly SqlValue[],
+  ran = plan.sql,
+): DosqlError {
+  const { sql, text = sql, statement } = plan;
   // What an extension rewrote it has understood.
   if (plan.rewrites.length === 0 && /\bFOR\s+SYSTEM_TIME\b/i.test(sql))
     return missingFeature('FOR SYSTEM_TIME', 'timeTravel', 'history', sql, error);
-  if (statement.tables.some((table) => table.string && table.name.includes('://'))) {
-    return missingFeature('A URL in table position', 'virtualTables', 'virtual', sql, error);
+  const [, reader] = /no such table: (read_(?:csv|json|ndjson|parquet|source))\b/.exec(String(error)) ?? [];
+  if (reader || statement.tables.some((table) => table.string && table.name.includes('://'))) {
+    return missingFeature(reader ?? 'A URL in table position', 'virtualTables', 'virtual', sql, error);
   }
-  return fromSqlite(error, sql, { expected: statement.parameterCount, given: values.length });
+  return fromSqlite(error, text, { expected: statement.parameterCount, given: values.length }, ran);
 }
 
 function missingFeature(

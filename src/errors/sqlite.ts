@@ -69,9 +69,14 @@ export function fromSqlite(
   cause: unknown,
   statement?: string,
   parameters?: { expected: number; given: number },
+  ran = statement,
 ): DosqlError {
   if (cause instanceof DosqlError) return cause;
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const said = cause instanceof Error ? cause.message : String(cause);
+  const [at, offset] = / at offset (\d+)/.exec(said) ?? [];
+  // A place in a text that is not the caller's would mislead, unless both begin alike.
+  const elsewhere = at && !ran?.startsWith(statement?.slice(0, Number(offset)) ?? '');
+  const message = elsewhere ? said.replace(at, '') : said;
   const error = (code: DosqlErrorCode, text: string, details: ErrorDetails) =>
     new DosqlError(code, text, { statement, cause, ...details });
 
@@ -97,7 +102,6 @@ export function fromSqlite(
 
   const [pattern, code] = MESSAGES.find(([pattern]) => pattern.test(message))!;
   const { table, column } = pattern.exec(message)!.groups ?? {};
-  const offset = /at offset (\d+)/.exec(message)?.[1];
   return error(
     code,
     code === 'SQL_NOT_ENABLED'
@@ -106,7 +110,13 @@ export function fromSqlite(
         ? `The statement has ${parameters.expected} parameters, ${parameters.given} values were given.`
         : code === 'NO_SUCH_TABLE' && /^_dosql_/.test(table!)
           ? `${message}. Was the object emptied while its database was open? Call ctx.abort() after ctx.storage.deleteAll().`
-          : message,
-    { table, columns: column ? [column] : undefined, offset: offset ? Number(offset) : undefined },
+          : /JSON cannot hold BLOB/.test(message)
+            ? `${message}. Leave the BLOB column out (Drizzle: { columns: { name: false } }), or give hex(column).`
+            : message,
+    {
+      table,
+      columns: column ? [column] : undefined,
+      offset: offset && !elsewhere ? Number(offset) : undefined,
+    },
   );
 }

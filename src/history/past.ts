@@ -39,7 +39,7 @@ export function pastRewrite(store: LogStore, sql: string, lsn?: number, cache?: 
     bind(values) {
       const state = current();
       const bound = [...values, ...state.rewritten.bounds(values, lsn ?? 0)];
-      if (!state.checked) checkProgram(store, state.rewritten, bound as SqlValue[]);
+      if (!state.checked) checkProgram(store, state.rewritten, bound as SqlValue[], sql);
       state.checked = true;
       return bound;
     },

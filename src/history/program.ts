@@ -12,10 +12,11 @@ export function checkProgram(
   store: LogStore,
   { sql, tables }: Pick<Rewritten, 'sql' | 'tables'>,
   values: readonly SqlValue[],
+  text: string,
 ): void {
   const { engine } = store;
   // As the statement itself: adapted to the platform's limits.
-  const program = engine.bare(`EXPLAIN ${sql}`);
+  const program = { ...engine.bare(`EXPLAIN ${sql}`), text };
   const roots = new Map(store.all('SELECT rootpage,tbl_name FROM sqlite_master') as [number, string][]);
   for (const [, opcode, , root] of engine.all(program, values, 'number')) {
     if (opcode !== 'OpenRead' && opcode !== 'OpenWrite') continue;
@@ -24,7 +25,7 @@ export function checkProgram(
     throw new DosqlError(
       'UNSUPPORTED_STATEMENT',
       `${name} was not recognised and would be read as it is now: put it in double quotes.`,
-      { statement: sql, table: name },
+      { statement: text, table: name },
     );
   }
 }

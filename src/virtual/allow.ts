@@ -50,7 +50,7 @@ export function checkUrl(text: string, allowed: readonly Allowed[], base?: URL):
 
 /** Why a URL is refused, wherever it comes from. */
 function fault(url: URL): string | undefined {
-  if (url.protocol !== 'https:') return 'only https is';
+  if (url.protocol !== 'https:') return 'only https:// and r2:// are';
   if (url.username || url.password) return 'it holds credentials, which belong into https.headers';
   const host = url.hostname.replace(/\.+$/, '');
   if (host === '' || ADDRESS.test(host)) return 'its host is an address, not a name';

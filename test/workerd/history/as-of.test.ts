@@ -82,6 +82,26 @@ describe('db.asOf', () => {
       });
     }));
 
+  it('shows the statement that was written, and no place in another one', () =>
+    inObject(async (storage) => {
+      const db = await inventory(storage);
+      const written = 'SELECT qty FROM inventory WHERE nope = 1';
+      const error = await db
+        .asOf({ lsn: 4 })
+        .query(written)
+        .catch((reason) => reason);
+      expect(error).toMatchObject({ code: 'NO_SUCH_COLUMN', statement: written });
+      expect(error.offset).toBeUndefined();
+      expect(error.message).not.toContain('offset');
+      const behind = 'SELECT qty FROM inventory FOR SYSTEM_TIME AS OF LSN 4 WHERE nope = 1';
+      await expect(db.query(behind)).rejects.toMatchObject({
+        statement: behind,
+        message: expect.not.stringContaining('offset'),
+      });
+      const before = 'SELECT qty, nope FROM inventory FOR SYSTEM_TIME AS OF LSN 4';
+      await expect(db.query(before)).rejects.toMatchObject({ statement: before, columns: ['nope'] });
+    }));
+
   it('is not deceived by names of common table expressions', () =>
     inObject(async (storage) => {
       const db = await inventory(storage);
@@ -103,7 +123,7 @@ describe('db.asOf', () => {
       expect(db.asOf(new Date()).querySync('SELECT * FROM "cross", cross AS c').rows).toEqual([]);
       const store = storeOf(Engine.of(storage));
       const check = (sql: string, tables: string[]) => () =>
-        checkProgram(store, { sql, tables: new Set(tables) }, []);
+        checkProgram(store, { sql, tables: new Set(tables) }, [], sql);
       expect(check('SELECT * FROM inventory', ['inventory'])).not.toThrow();
       expect(check("SELECT id FROM inventory WHERE name = 'x'", [])).toThrow(
         expect.objectContaining({ code: 'UNSUPPORTED_STATEMENT', table: 'inventory' }),

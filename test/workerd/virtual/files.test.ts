@@ -25,6 +25,14 @@ describe('text files in R2', () => {
       expect(all.rows[0]).toMatchObject({ tags: '["a",{"b":1}]', big: 9007199254740993n });
     }));
 
+  test('an error shows the statement that was written, and no place in another one', () =>
+    withVirtual(async (db) => {
+      const written = `SELECT name FROM 'r2://b/users.json' WHERE nope = 1`;
+      const error = await db.query(written).catch((reason) => reason);
+      expect(error).toMatchObject({ code: 'NO_SUCH_COLUMN', columns: ['nope'], statement: written });
+      expect([error.offset, error.message]).toEqual([undefined, expect.not.stringContaining('offset')]);
+    }));
+
   test('a path leads to the rows of a document', () =>
     withVirtual(async (db) => {
       const { rows } = await db.query(
