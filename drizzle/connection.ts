@@ -18,14 +18,14 @@ export interface Handle {
 
 /** The Database for a client; a bare storage gets one without migrations or extensions. @throws INVALID_ARGUMENT */
 export function databaseOf(client: Client): Database {
-  if ('scope' in client) return client;
-  if (typeof client?.transactionSync !== 'function') {
+  if ('scope' in Object(client)) return client as Database;
+  if (typeof (client as DurableObjectStorage | undefined)?.transactionSync !== 'function') {
     throw new DosqlError(
       'INVALID_ARGUMENT',
       'drizzle(…) needs a Database from DB(…), or ctx.storage of a Durable Object.',
     );
   }
-  const engine = Engine.of(client);
+  const engine = Engine.of(client as DurableObjectStorage);
   return new Database('drizzle', engine, { integers: 'throw' }, (source) => migrateOnce(engine, source, {}));
 }
 
@@ -37,7 +37,10 @@ export class Connection {
   #opening: Promise<Database> | undefined;
 
   constructor(client: Client | LazyClient) {
-    if (typeof client === 'function' || typeof (client as { then?: unknown }).then === 'function') {
+    if (
+      typeof client === 'function' ||
+      typeof (client as { then?: unknown } | undefined)?.then === 'function'
+    ) {
       this.#source = client as LazyClient;
       // A promise that rejects before the first statement waits for it must not count as unhandled.
       if (typeof client !== 'function') (client as Promise<Database>).then(undefined, () => {});
@@ -57,7 +60,7 @@ export class Connection {
   async #open(): Promise<Database> {
     try {
       const source = this.#source as LazyClient;
-      const database = await (typeof source === 'function' ? source() : source);
+      const database = databaseOf(await (typeof source === 'function' ? source() : source));
       this.handle = database;
       return database;
     } catch (error) {

@@ -198,3 +198,19 @@ describe('integers beyond 2^53', () => {
       );
     }));
 });
+
+describe('what it is opened on', () => {
+  const error = expect.objectContaining({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringContaining('ctx.storage'),
+  });
+
+  test.each([[undefined], [null], ['db'], [1], [{}]])('cannot be %j', (client) => {
+    expect(() => drizzleSync(client as never)).toThrow(error);
+    expect(() => drizzle(client as never)).toThrow(error);
+  });
+
+  test.each([[undefined], [{}]])('cannot be a function that gives %j', (given) =>
+    expect(drizzle((async () => given) as never).run(sql`select 1`)).rejects.toMatchObject({ cause: error }),
+  );
+});
