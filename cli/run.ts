@@ -62,13 +62,15 @@ export async function run(args: readonly string[], output: Output): Promise<numb
     // A script reads why from where it would read the result.
     if (args.includes('--json') && !wrote && isDosqlError(error))
       output.stdout.write(`${JSON.stringify({ error: { code: error.code, message: error.message } })}\n`);
-    output.stderr.write(`dosql: ${isDosqlError(error) ? error.message : describe(error)}\n`);
+    output.stderr.write(`dosql: ${describe(error)}\n`);
     return 1;
   }
 }
 
 /** System errors (a file that cannot be written) explain themselves; anything else is a bug and shows its stack. */
 function describe(error: unknown): string {
+  if (isDosqlError(error, 'UNAUTHENTICATED'))
+    return `${error.message} Give one with --token, or in the environment variable DOSQL_TOKEN.`;
   if (!(error instanceof Error)) return String(error);
   return 'code' in error ? error.message : (error.stack ?? error.message);
 }
