@@ -70,7 +70,11 @@ compatibility_date = "2026-01-01"
 compatibility_flags = ["nodejs_compat"]
 find_additional_modules = true
 base_dir = "."
-rules = [{ type = "Text", globs = ["${path}/**/*.sql", "${path}/meta/_journal.json"], fallthrough = true }]`,
+rules = [
+  { type = "Text", globs = ["${path}/**/*.sql", "${path}/meta/_journal.json"], fallthrough = false },
+  { type = "CompiledWasm", globs = [], fallthrough = false },
+  { type = "Data", globs = [], fallthrough = false },
+]`,
     { cause },
   );
 }

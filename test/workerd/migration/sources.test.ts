@@ -173,7 +173,11 @@ describe('migration sources', () => {
         'compatibility_flags = ["nodejs_compat"]',
         'find_additional_modules = true',
         'base_dir = "."',
-        'rules = [{ type = "Text", globs = [".do/migrations/**/*.sql", ".do/migrations/meta/_journal.json"], fallthrough = true }]',
+        'rules = [',
+        '  { type = "Text", globs = [".do/migrations/**/*.sql", ".do/migrations/meta/_journal.json"], fallthrough = false },',
+        '  { type = "CompiledWasm", globs = [], fallthrough = false },',
+        '  { type = "Data", globs = [], fallthrough = false },',
+        ']',
       ]);
     }));
 
