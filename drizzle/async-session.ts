@@ -201,14 +201,18 @@ export class AsyncSession extends Session {
     });
   }
 
-  /** @throws INVALID_ARGUMENT for a prepared query of another database or of a transaction */
+  /** @throws INVALID_ARGUMENT for what is no query, or a prepared one of another database or of a transaction */
   #step(item: Batchable): Step {
     const [given, placeholders] = Array.isArray(item)
       ? (item as PreparedStep)
       : [item as Buildable | AsyncQuery];
-    if (!(given instanceof AsyncQuery)) return { query: this.#prepare(given._prepare()), placeholders };
-    if (given.session === this) return { query: given, placeholders };
-    throw new DosqlError('INVALID_ARGUMENT', 'A batch takes prepared queries of its own database only.');
+    const prepared = given instanceof AsyncQuery;
+    if (prepared ? given.session !== this : typeof given?._prepare !== 'function')
+      throw new DosqlError(
+        'INVALID_ARGUMENT',
+        'A batch takes queries that are not awaited, and prepared queries of its own database.',
+      );
+    return { query: prepared ? given : this.#prepare(given._prepare()), placeholders };
   }
 
   /** `db.run(sql…)` and its like are no prepared queries, but tell what they would run. */

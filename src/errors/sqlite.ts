@@ -110,9 +110,11 @@ export function fromSqlite(
         ? `The statement has ${parameters.expected} parameters, ${parameters.given} values were given.`
         : code === 'NO_SUCH_TABLE' && /^_dosql_/.test(table!)
           ? `${message}. Was the object emptied while its database was open? Call ctx.abort() after ctx.storage.deleteAll().`
-          : /JSON cannot hold BLOB/.test(message)
-            ? `${message}. Leave the BLOB column out (Drizzle: { columns: { name: false } }), or give hex(column).`
-            : message,
+          : code === 'TABLE_LOCKED'
+            ? `${message}. A row iterator or cursor was not read to its end.`
+            : /JSON cannot hold BLOB/.test(message)
+              ? `${message}. Leave the BLOB column out (Drizzle: { columns: { name: false } }), or give hex(column).`
+              : message,
     {
       table,
       columns: column ? [column] : undefined,

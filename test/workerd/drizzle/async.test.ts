@@ -338,6 +338,8 @@ describe('batch', () => {
     inDb(async (db, storage) => {
       const other = drizzle(storage, { schema }).select().from(users).prepare();
       await expect(db.batch([other])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      for (const wrong of [undefined, {}, Promise.resolve([]), db.$count(users)])
+        await expect(db.batch([wrong as never])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
       const inside = await db.transaction(async (tx) => tx.select().from(users).prepare());
       await expect(db.batch([inside])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     }));

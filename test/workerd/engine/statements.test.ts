@@ -264,6 +264,21 @@ describe('what a statement may not be', () => {
       expect((await db.query('SELECT * FROM t')).rows).toEqual([]);
     }));
 
+  it('a schema change beside an iterator that was left says what locks the table', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.batch(['CREATE TABLE t (a)', 'INSERT INTO t VALUES (1), (2)']);
+      const rows = db.iterate('SELECT a FROM t')[Symbol.iterator]();
+      rows.next();
+      await expect(db.run('DROP TABLE t')).rejects.toMatchObject({
+        code: 'TABLE_LOCKED',
+        message: expect.stringContaining('iterator or cursor was not read to its end'),
+      });
+      rows.next();
+      rows.next();
+      await db.run('DROP TABLE t');
+    }));
+
   it('text that is not a string is INVALID_ARGUMENT', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });
