@@ -1,7 +1,10 @@
 import { drain } from '../../engine/cursor.ts';
+import type { Engine } from '../../engine/engine.ts';
 import { exactQuery } from '../../engine/integers.ts';
+import { lastChange } from '../../engine/statements.ts';
 import type { DosqlErrorCode } from '../../errors/index.ts';
 import { quoteIdentifier } from '../../sql/identifier.ts';
+import type { Statement } from '../../sql/types.ts';
 import type { Budget } from '../budget.ts';
 import { wireError } from '../respond.ts';
 import { type Ran, type Ready, ready, run } from '../run.ts';
@@ -54,22 +57,38 @@ export function execute(
   budget: Budget,
   item = readyStmt(session, stmt, sql),
 ): StmtResult {
+  const { engine } = session;
+  const before = UPSERT.test(sql) ? lastChange(engine).lastInsertRowid : undefined;
   const ran = run(session, item, budget);
   const { columns, rows, changes, lastInsertRowid, rowsRead, rowsWritten } = ran;
-  // Of any other statement it would be that of somebody's insert before, who may write between two repetitions.
-  const inserts = /^(INSERT|REPLACE)$/.test(item.plan.statement.verb);
+  const inserted = changes > 0 && givesRowid(engine, item.plan.statement);
   const known = rows.some(hasInteger) ? typesOf(session, item, ran) : undefined;
-  return {
+  const result: StmtResult = {
     cols: columns.map((name) => ({ name, decltype: null })),
     rows:
       stmt.want_rows === false
         ? []
         : rows.map((row, r) => row.map((value, c) => toHrana(value, known?.(r, c)))),
     affected_row_count: changes,
-    last_insert_rowid: inserts ? `${lastInsertRowid}` : null,
+    last_insert_rowid: inserted ? `${lastInsertRowid}` : null,
     rows_read: rowsRead,
     rows_written: rowsWritten,
   };
+  if (inserted && lastInsertRowid === before) UNSURE.add(result);
+  return result;
+}
+
+const UPSERT = /\bon\s+conflict\b/i;
+
+/** Results of upserts whose last rowid may be that of somebody's insert before: SQLite sets none where it updates. */
+export const UNSURE = new WeakSet<StmtResult>();
+
+/** Of any other statement it would be that of somebody's insert before, who may write between two repetitions. */
+function givesRowid(engine: Engine, { verb, tables }: Statement): boolean {
+  if (!/^(INSERT|REPLACE)$/.test(verb)) return false;
+  const target = tables.find(({ role }) => role === 'write')?.name ?? '';
+  const kinds = "SELECT 1 FROM pragma_table_list(?) WHERE schema='main' AND type<>'view' AND wr=0";
+  return drain(engine.sql.exec(kinds, target)).length > 0;
 }
 
 function hasInteger(row: readonly unknown[]): boolean {

@@ -7,6 +7,8 @@ export interface Entry {
   readonly stmt: Stmt;
   readonly sql: string;
   readonly print: number;
+  /** The same without the last rowid, where that may be of somebody's insert before. */
+  readonly unsure: number | undefined;
 }
 
 /** What a client's connection is here: nothing but memory, since no transaction can stay open between two requests. */

@@ -7,7 +7,7 @@ import type { Session } from '../session.ts';
 import type { Outside } from './outside.ts';
 import type { HranaError, Stmt, StmtResult } from './proto.ts';
 import type { Rebuild } from './rebuild.ts';
-import { DONE, execute, hranaError } from './statement.ts';
+import { DONE, execute, hranaError, UNSURE } from './statement.ts';
 import type { Stream } from './stream.ts';
 
 /** A statement that somebody wants run, and what came of it. */
@@ -58,14 +58,15 @@ function tokens(sql: string): string[] {
   return words;
 }
 
-/** A number of 53 bits that tells answers apart. */
-function fingerprint(answer: Answer): number {
+/** A number of 53 bits that tells answers apart; `sure`: without a rowid that may be of somebody's insert before. */
+function fingerprint(answer: Answer, sure = false): number {
   const {
     rows_read: _r,
     rows_written: _w,
+    last_insert_rowid: id,
     ...told
   } = 'ok' in answer ? answer.ok : { ...DONE, ...answer.error };
-  const text = JSON.stringify(told);
+  const text = JSON.stringify(sure ? told : { ...told, id });
   let a = 0xdeadbeef;
   let b = 0x41c6ce57;
   for (let i = 0; i < text.length; i++) {
@@ -74,6 +75,11 @@ function fingerprint(answer: Answer): number {
     b = Math.imul(b ^ c, 1597334677);
   }
   return 4294967296 * (2097151 & b) + (a >>> 0);
+}
+
+/** What the answers to one statement have in common, where the rowid they tell may be of somebody's insert before. */
+function unsurePrint(answer: Answer): number | undefined {
+  return 'ok' in answer && UNSURE.has(answer.ok) ? fingerprint(answer, true) : undefined;
 }
 
 /**
@@ -136,12 +142,13 @@ export class Transactions<T> {
     const known = log[this.#at];
     if (known) {
       this.#at++;
-      if (known.print !== fingerprint(answer)) throw conflict();
+      if (known.print !== fingerprint(answer) && (known.unsure ?? Number.NaN) !== unsurePrint(answer))
+        throw conflict();
       return;
     }
     if (this.#open) {
       const { stmt, sql } = this.#step.value as Ask;
-      log.push({ stmt, sql, print: fingerprint(answer) });
+      log.push({ stmt, sql, print: fingerprint(answer), unsure: unsurePrint(answer) });
       this.#at++;
     }
     this.#step = this.#work.next(answer);

@@ -463,3 +463,44 @@ test('comments may stand before BEGIN, and an insert elsewhere is no conflict wi
     {},
     { schema: [...ITEMS, "INSERT INTO items VALUES (1, 'a', 1)"] },
   ));
+
+test('inserts that give no rowid of their own can be repeated: upserts, WITHOUT ROWID, what is ignored', () =>
+  served(
+    async (client) => {
+      const statements = [
+        "INSERT INTO items (id, name) VALUES (1, 'c') ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+        "INSERT INTO pairs VALUES ('a', 1)",
+        "INSERT OR IGNORE INTO items (id, name) VALUES (1, 'x')",
+        "INSERT INTO items (name) VALUES ('new')",
+        "INSERT INTO items (id, name) VALUES (1, 'd') ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+      ];
+      let { baton } = await pipeline(client, [execute('BEGIN')]);
+      const rowids: unknown[] = [];
+      for (const sql of statements) {
+        // Somebody's insert moves the connection's last rowid.
+        await client.query('INSERT INTO elsewhere DEFAULT VALUES');
+        const answer = await pipeline(client, [execute(sql)], baton);
+        expect(answer.results).toMatchObject([{ type: 'ok' }]);
+        rowids.push(answer.results[0]!.response.result.last_insert_rowid);
+        baton = answer.baton;
+      }
+      expect(rowids.slice(1, 4)).toEqual([null, null, '3']);
+      expect((await pipeline(client, [execute('COMMIT')], baton)).results).toMatchObject([{ type: 'ok' }]);
+      expect((await client.query('SELECT id, name FROM items ORDER BY id')).body).toMatchObject({
+        rows: [
+          [1, 'd'],
+          [2, 'b'],
+          [3, 'new'],
+        ],
+      });
+    },
+    {},
+    {
+      schema: [
+        ...ITEMS,
+        "INSERT INTO items (id, name) VALUES (1, 'a'), (2, 'b')",
+        'CREATE TABLE pairs (k TEXT PRIMARY KEY, v) WITHOUT ROWID',
+        'CREATE TABLE elsewhere (id INTEGER PRIMARY KEY)',
+      ],
+    },
+  ));
