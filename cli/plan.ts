@@ -3,6 +3,7 @@ import type { Client } from '../src/client/connect.ts';
 import { DosqlError } from '../src/errors/index.ts';
 import { quoteIdentifier, unquoteIdentifier } from '../src/sql/identifier.ts';
 import { project } from './kit.ts';
+import { expressionsOf, type Present, withoutUnchanged } from './unchanged.ts';
 
 /** What would make a database equal to a schema. */
 export interface Plan {
@@ -36,12 +37,17 @@ export async function planPush(client: Client, schema: Record<string, unknown>):
     return rows.filter(({ tableName, name }) => !hidden.has(`${tableName ?? name}`));
   };
   const found = await silently(() => pushSQLiteSchema(schema, { all: ask, run: ask }));
-  const statements = [...new Set(found.statementsToExecute.map((text) => text.trim().replace(/;$/, '')))];
+  const said = found.statementsToExecute.map((text) => text.trim().replace(/;$/, ''));
+  const statements = [...new Set(expressionsOf(said))];
+  const { rows } = await client.query<Present>(
+    'SELECT type, name, sql FROM sqlite_master WHERE sql NOT NULL',
+  );
+  const changing = withoutUnchanged(
+    statements.filter((text) => !/^pragma\s+foreign_keys/i.test(text)),
+    rows,
+  );
   return {
-    statements: await copyWhatIsThere(
-      client,
-      statements.filter((text) => !/^pragma\s+foreign_keys/i.test(text)),
-    ),
+    statements: await copyWhatIsThere(client, changing),
     warnings: found.warnings.map((text) => stripVTControlCharacters(text).replace(/^\W+/, '')),
     losesData: found.hasDataLoss,
   };

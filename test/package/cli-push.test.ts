@@ -11,7 +11,7 @@ beforeAll(async () => {
   workerd = await Workerd.create('test/package/cli/worker.ts');
   await workerd.start();
   shell = await Shell.create('drizzle-kit', 'drizzle-orm', '@libsql/client');
-  token = await tokenFor(['push', 'pull', 'loss', 'virtual', 'renamed', 'named']);
+  token = await tokenFor(['push', 'pull', 'loss', 'virtual', 'renamed', 'named', 'unread']);
 });
 afterAll(async () => {
   await shell.remove();
@@ -127,6 +127,27 @@ describe('dosql push', () => {
     });
     expect(await push('loss', smaller, '--yes')).toMatchObject({ code: 0, applied: true });
     expect((await db.query('SELECT * FROM t')).rows).toEqual([{ id: 1, a: 'a' }]);
+  });
+
+  test('finds no changes where drizzle-kit cannot read what is there: conditions and expressions of indexes, named keys', async () => {
+    const schema = (
+      condition: string,
+      type = 'text',
+    ) => `import { primaryKey } from 'drizzle-orm/sqlite-core';
+export const t = sqliteTable('t', { id: integer('id'), a: ${type}('a') }, (t) => [
+  primaryKey({ name: 'named_key', columns: [t.a, t.id] }),
+  index('some').on(t.a).where(sql\`\${t.a} > '${condition}'\`),
+  uniqueIndex('lower_a').on(sql\`lower(\${t.a})\`),
+]);`;
+    expect(await push('unread', schema('a'))).toMatchObject({ code: 0, applied: true });
+    expect(await push('unread', schema('a'))).toMatchObject({ code: 0, applied: false, statements: [] });
+    expect(await push('unread', schema('b'))).toMatchObject({ code: 0, applied: true });
+    expect((await client('unread').query("SELECT sql FROM sqlite_master WHERE name='some'")).rows).toEqual([
+      { sql: expect.stringContaining("> 'b'") },
+    ]);
+    // The table is made anew, and its indexes behind it.
+    expect(await push('unread', schema('b', 'integer'))).toMatchObject({ code: 0, applied: true });
+    expect(await push('unread', schema('b', 'integer'))).toMatchObject({ code: 0, statements: [] });
   });
 
   test('keeps the values of a column whose name looks like several, when its table is rebuilt', async () => {

@@ -1,0 +1,68 @@
+/** A row of sqlite_master. */
+export interface Present {
+  readonly type: string;
+  readonly name: string;
+  readonly sql: string;
+}
+
+const REBUILD = /^CREATE TABLE `__new_(.+?)` /;
+const INDEX = /^CREATE (?:UNIQUE )?INDEX `(.+?)` ON `(.+?)` \(/;
+const LIST = /^(`.*?`)(\)(?: WHERE .*)?)$/s;
+
+/** What stands behind the name of a table, which a rename has quoted in another way. */
+function declared(create: string | undefined): string | undefined {
+  return create?.replace(/^CREATE TABLE (`[^`]*`|"(?:[^"]|"")*")\s*/i, '').trim();
+}
+
+/** Behind a rebuilt table drizzle-kit quotes an expression of an index as if it were a column's name. */
+export function expressionsOf(statements: readonly string[]): string[] {
+  return statements.map((text) => {
+    const [head, , table] = INDEX.exec(text) ?? [''];
+    const [, list, end] = LIST.exec(text.slice(head.length)) ?? [];
+    const create = statements.find((other) => other.startsWith(`CREATE TABLE \`__new_${table}\` `));
+    if (list === undefined || create === undefined) return text;
+    const parts = list.slice(1, -1).split('`,`');
+    const isColumn = (part: string) => create.includes(`\n\t\`${part}\` `);
+    return `${head}${parts.map((part) => (isColumn(part) ? `\`${part}\`` : part)).join(',')}${end}`;
+  });
+}
+
+/**
+ * The plan without what would make a table or an index as it is: drizzle-kit does not read conditions and expressions of
+ * indexes, nor all names of keys, and takes what has some for changed each time.
+ */
+export function withoutUnchanged(statements: readonly string[], present: readonly Present[]): string[] {
+  const drop = new Set<string>();
+  const rebuilt = new Set<string>();
+  const texts = (table: string, all: readonly (string | undefined)[]) =>
+    all
+      .filter((text) => text && INDEX.exec(text)?.[2] === table)
+      .sort()
+      .join(';');
+  const now = present.map(({ sql }) => sql);
+  for (const text of statements) {
+    const table = REBUILD.exec(text)?.[1];
+    if (table === undefined) continue;
+    const fresh = text
+      .replaceAll(`\`__new_${table}\``, `\`${table}\``)
+      .replaceAll(`"__new_${table}"`, `"${table}"`);
+    const old = present.find(({ type, name }) => type === 'table' && name === table)?.sql;
+    const altered = statements.some((other) => other.startsWith(`ALTER TABLE \`${table}\` `));
+    // An index that is to go, goes with the old table only.
+    if (altered || declared(old) !== declared(fresh) || texts(table, now) !== texts(table, statements)) {
+      rebuilt.add(table);
+      continue;
+    }
+    drop
+      .add(text)
+      .add(`DROP TABLE \`${table}\``)
+      .add(`ALTER TABLE \`__new_${table}\` RENAME TO \`${table}\``);
+    for (const other of statements) if (other.startsWith(`INSERT INTO \`__new_${table}\``)) drop.add(other);
+  }
+  for (const text of statements) {
+    const [, name, table] = INDEX.exec(text) ?? [];
+    if (name === undefined || rebuilt.has(table!) || !now.includes(text)) continue;
+    drop.add(text).add(`DROP INDEX \`${name}\``);
+  }
+  return statements.filter((text) => !drop.has(text));
+}
