@@ -1,6 +1,7 @@
 import type { DrizzleConfig } from 'drizzle-orm';
 import { drizzle as remote, type SqliteRemoteDatabase } from 'drizzle-orm/sqlite-proxy';
 import type { Client } from '../src/client/connect.ts';
+import { fromWire } from '../src/client/value.ts';
 import { DosqlError } from '../src/errors/index.ts';
 import type { DrizzleRunResult } from './result.ts';
 
@@ -17,11 +18,18 @@ export type DrizzleClientDatabase<TSchema extends Record<string, unknown> = Reco
 
 type Prepared = {
   fields?: unknown;
-  customResultMapper?: unknown;
+  customResultMapper?: ((rows: unknown[][]) => unknown) | undefined;
   client: unknown;
   getQuery(): { sql: string; params: unknown[]; method?: string };
   mapResult(result: unknown, fromBatch: true): unknown;
 };
+
+/** A relational query: rows of relations are JSON in a column. */
+interface Relational {
+  _prepare(...how: unknown[]): Prepared;
+  _toSQL(): { query: { selection: readonly { isJson: boolean; tsKey: string }[] } };
+}
+type Find = (config?: unknown) => Relational;
 
 interface Session {
   prepareQuery(...query: unknown[]): Prepared;
@@ -69,7 +77,44 @@ export function drizzle<TSchema extends Record<string, unknown> = Record<string,
       'A client has no transactions across requests. Use db.batch([…]), which is one, or a method of your object.',
     );
   };
+  for (const builder of Object.values(db.query ?? {}) as Record<string, Find>[])
+    for (const name of ['findMany', 'findFirst']) builder[name] = exact(client, builder[name]!.bind(builder));
   return Object.assign(db, { $client: client }) as never;
+}
+
+/** Integers of related rows are what they are anywhere else; drizzle's own reading of JSON would round large ones. */
+function exact(client: Client, find: Find): Find {
+  return (config) => {
+    const query = find(config);
+    const prepare = query._prepare.bind(query);
+    query._prepare = (...how) => {
+      const prepared = prepare(...how);
+      const { selection } = query._toSQL().query;
+      const map = prepared.customResultMapper!;
+      prepared.customResultMapper = (rows) =>
+        map(
+          rows.map((row) =>
+            row.map((value, i) => {
+              const { isJson, tsKey } = selection[i]!;
+              return isJson && typeof value === 'string' ? parse(client, value, tsKey) : value;
+            }),
+          ),
+        );
+      return prepared;
+    };
+    return query;
+  };
+}
+
+/** @throws INTEGER_OUT_OF_RANGE */
+function parse({ integers }: Client, text: string, relation: string): unknown {
+  const reviver = (_key: string, value: unknown, context?: { source?: string }) => {
+    if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value;
+    // Runtimes that do not tell the source tell no large REAL from an integer.
+    const source = context?.source ?? `${value}`;
+    return /^-?\d+$/.test(source) ? fromWire({ $int: source }, integers, relation) : value;
+  };
+  return JSON.parse(text, reviver as never);
 }
 
 function mapped({ fields, customResultMapper }: Prepared): boolean {

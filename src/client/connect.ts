@@ -45,6 +45,11 @@ export class Client {
     this.#options = options;
   }
 
+  /** @internal */
+  get integers(): IntegerMode {
+    return this.#options.integers ?? 'throw';
+  }
+
   /** Runs one statement and returns its rows. @throws DosqlError */
   async query<T = Row>(
     sql: string,
@@ -159,7 +164,7 @@ export class Client {
   }
 
   #rows<T>({ columns, rows }: Wire, options: QueryOptions = {}): { columns: string[]; rows: T[] } {
-    const mode = options.integers ?? this.#options.integers ?? 'throw';
+    const mode = options.integers ?? this.integers;
     const values = rows.map((row) => row.map((value, i) => fromWire(value, mode, columns[i]!)));
     const object = (row: Value[]) => Object.fromEntries(row.map((value, i) => [columns[i], value]));
     return { columns, rows: (options.rows === 'values' ? values : values.map(object)) as T[] };

@@ -127,3 +127,26 @@ test('errors keep their cause, and a transaction says what to use instead', asyn
     message: expect.stringContaining('batch'),
   });
 });
+
+test('integers of related rows beyond 2^53-1 are an error, or what the client asks for; nothing is rounded', async () => {
+  await db.$client.batch([
+    "INSERT INTO users (id, name) VALUES (77, 'large')",
+    "INSERT INTO posts (id, author, title) VALUES (9007199254740993, 77, '9007199254740993')",
+  ]);
+  const ask = { columns: { id: true }, with: { posts: true }, where: eq(users.id, 77) } as const;
+  for (const failing of [db.query.users.findMany(ask), db.query.users.findFirst(ask)])
+    await expect(
+      failing.then(undefined, (error) => Promise.reject(error.cause ?? error)),
+    ).rejects.toMatchObject({
+      code: 'INTEGER_OUT_OF_RANGE',
+    });
+  await expect(db.batch([db.query.users.findMany(ask)])).rejects.toMatchObject({
+    code: 'INTEGER_OUT_OF_RANGE',
+  });
+  const token = await tokenFor('drizzle');
+  const exact = connect(`${workerd.url}/databases/drizzle`, { token, integers: 'bigint' });
+  const post = { id: 9007199254740993n, author: 77, title: '9007199254740993' };
+  expect(await drizzle(exact, { schema }).query.users.findFirst(ask)).toEqual({ id: 77, posts: [post] });
+  await db.$client.run('DELETE FROM posts WHERE author = 77');
+  expect(await db.query.users.findFirst(ask)).toEqual({ id: 77, posts: [] });
+});
