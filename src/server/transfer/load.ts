@@ -9,9 +9,11 @@ import { splitStatements } from '../../sql/split.ts';
 import type { Cell } from './cell.ts';
 import { isInternal } from './context.ts';
 import { InsertWriter, STATEMENT_CHARS } from './insert.ts';
+import { withoutUnistr } from './unistr.ts';
 
 const TRIGGERS = "SELECT name,sql FROM sqlite_master WHERE type='trigger' AND name NOT GLOB '_dosql_*'";
-const INTERNAL = /(?<!\w)(_dosql_|_cf_|__miniflare_|sqlite_(?!sequence\b|stat\d))/i;
+/** FTS5 names its tables `<name>_…`; a function of a pragma would show what is internal. */
+const INTERNAL = /(?<!\w)((_dosql|_cf|__miniflare)(_|(?!\w))|sqlite_(?!sequence\b|stat\d)|pragma_)/i;
 
 /**
  * Runs statements of a dump; to be called in a transaction. The database's own triggers do not fire: what they wrote is
@@ -37,7 +39,7 @@ function loadStatement(engine: Engine, unit: string): void {
   }
   const [span, more] = splitStatements(unit);
   if (!span) return;
-  const text = unit.slice(span.start, span.end);
+  const text = withoutUnistr(unit.slice(span.start, span.end));
   const plan = makePlan(text, engine.planHooks);
   const { kind, verb, pragma, tables } = plan.statement;
   if (more)

@@ -22,7 +22,7 @@ export function jsonCell(cell: Cell, affinity: Affinity): unknown {
 export function cellOfJson(value: unknown): Cell {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
   if (typeof value === 'boolean') return value ? 1n : 0n;
-  if (typeof value !== 'object' || value === null) return value as null | string;
+  if (typeof value !== 'object' || value === null) return value as null | string | bigint;
   const { $int, $blob, $real } = value as Record<string, unknown>;
   if (typeof $int === 'string') return fromDecimal($int);
   if (typeof $blob === 'string') return fromBase64($blob);

@@ -34,6 +34,7 @@ export function rowReader(
 
 function* csvRows(texts: readonly string[], header: string, affinityOf: (name: string) => Affinity): Rows {
   const names = csvFields(trimmed(header.replace(/^\ufeff/, ''))).map(({ text }) => text);
+  once(names);
   const affinities = names.map(affinityOf);
   for (const text of texts) {
     const record = trimmed(text);
@@ -57,14 +58,33 @@ function* jsonRows(texts: readonly string[], affinityOf: (name: string) => Affin
     if (text.trim() === '') continue;
     let row: unknown;
     try {
-      row = JSON.parse(text);
+      row = JSON.parse(text, /\d{16}/.test(text) ? (exactInteger as never) : undefined);
     } catch {
       // Its message would quote the row.
     }
     if (typeof row !== 'object' || row === null || Array.isArray(row))
       throw new DosqlError('INVALID_ARGUMENT', 'Each line of NDJSON is an object of column and value.');
     const columns = Object.keys(row);
+    if (columns.length === 0) throw new DosqlError('INVALID_ARGUMENT', 'A row has no columns.');
+    once(columns);
     for (const name of columns) affinityOf(name);
     yield [columns, Object.values(row).map(cellOfJson)];
   }
+}
+
+/** SQLite would keep the first value and say nothing. @throws INVALID_ARGUMENT */
+function once(columns: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const name of columns) {
+    if (seen.has(foldName(name)))
+      throw new DosqlError('INVALID_ARGUMENT', `Column ${name} has two values.`, { columns: [name] });
+    seen.add(foldName(name));
+  }
+}
+
+/** Other tools write integers of 64 bits as they are, which JSON.parse rounds. */
+function exactInteger(_key: string, value: unknown, { source = '' }: { source?: string }): unknown {
+  if (!Number.isInteger(value) || Number.isSafeInteger(value) || !/^-?\d+$/.test(source)) return value;
+  const integer = BigInt(source);
+  return BigInt.asIntN(64, integer) === integer ? integer : value;
 }

@@ -255,6 +255,9 @@ describe('an import', () => {
     ['CREATE VIEW v AS SELECT * FROM _dosql_import', 'NOT_AUTHORIZED'],
     ['CREATE TRIGGER x AFTER INSERT ON t BEGIN DELETE FROM _dosql_import; END', 'NOT_AUTHORIZED'],
     ["CREATE VIRTUAL TABLE f USING fts5(x, content='_dosql_import')", 'NOT_AUTHORIZED'],
+    ['CREATE VIRTUAL TABLE _dosql USING fts5(x)', 'NOT_AUTHORIZED'],
+    ['CREATE VIEW v AS SELECT * FROM pragma_table_list', 'NOT_AUTHORIZED'],
+    ["INSERT INTO t VALUES (unistr('\\00g0'))", 'INVALID_ARGUMENT'],
     ['CREATE TABLE t (other)', 'UNSUPPORTED_STATEMENT'],
     ['ROLLBACK', 'DATABASE_CHANGED'],
     ['INSERT INTO child VALUES (7)', 'FOREIGN_KEY_VIOLATION'],
@@ -269,6 +272,44 @@ describe('an import', () => {
       const before = await contents(db);
       await expect(load(db, `INSERT INTO t VALUES (50);\n${sql};\n`, 'id=1')).rejects.toMatchObject({ code });
       expect(await contents(db)).toEqual(before);
+    });
+  });
+
+  test('of rows loses no value in silence: exact integers of other tools, a column that is named twice', async () => {
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await db.query('CREATE TABLE t (id INTEGER PRIMARY KEY, v)');
+      const lines = '{"id":9007199254740993,"v":-9223372036854775808}\n{"id":2,"v":12345678901234567.0}\n';
+      await load(db, lines, 'id=1&format=ndjson&table=t');
+      const { rows } = await db.query('SELECT id, v, typeof(v) AS type FROM t', [], { integers: 'bigint' });
+      expect(rows).toEqual([
+        { id: 2, v: 12345678901234568, type: 'real' },
+        { id: 9007199254740993n, v: -9223372036854775808n, type: 'integer' },
+      ]);
+      for (const [file, query] of [
+        ['id,v,V\n5,1,2\n', 'id=2&format=csv&table=t'],
+        ['{"id":5,"v":1,"V":2}\n', 'id=3&format=ndjson&table=t'],
+        ['{}\n', 'id=4&format=ndjson&table=t'],
+      ] as const)
+        await expect(load(db, file, query)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect((await db.query('SELECT count(*) AS n FROM t')).rows).toEqual([{ n: 2 }]);
+    });
+  });
+
+  test('takes what the command line of SQLite 3.50 writes for control characters', async () => {
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await load(
+        db,
+        String.raw`CREATE TABLE t(id INTEGER PRIMARY KEY, v);
+INSERT INTO t VALUES(1,unistr('a\u000ab''\u001b\\')),(2,'unistr(''\u000a'')'),(3,UNISTR('\+01F600\U0001F600\00e9'));`,
+        'id=1',
+      );
+      expect((await db.query('SELECT v FROM t', [], { rows: 'values' })).rows).toEqual([
+        ["a\nb'\u001b\\"],
+        [String.raw`unistr('\u000a')`],
+        ['😀😀é'],
+      ]);
     });
   });
 
