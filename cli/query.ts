@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Value } from '../src/engine/values.ts';
+import { paramsFromJson } from '../src/server/json.ts';
 import { hex } from '../src/sql/literal.ts';
 import { clientOf, jsonOf, type RemoteOptions, remote } from './remote.ts';
 import type { Output } from './run.ts';
@@ -22,7 +23,7 @@ export function queryCommand(output: Output): Command {
         output.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`);
         return;
       }
-      const { columns, rows, changes } = await client.run<Value[]>(text, options.params as never, {
+      const { columns, rows, changes } = await client.run<Value[]>(text, paramsFromJson(options.params), {
         rows: 'values',
       });
       if (columns.length > 0) {
@@ -43,10 +44,16 @@ function cell(value: Value): string {
 
 function json(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(text, exactInteger as never);
     if (typeof value === 'object' && value !== null) return value;
   } catch {
     // Said below.
   }
   throw new InvalidArgumentError('It must be a JSON array or object.');
+}
+
+/** What a number cannot hold goes as the server's exact form. */
+function exactInteger(_key: string, value: unknown, { source = '' }: { source?: string }): unknown {
+  const rounded = Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(source);
+  return rounded ? { $int: source } : value;
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Client, connect } from '../src/client/connect.ts';
+import { type Client, checkToken, connect } from '../src/client/connect.ts';
 import { DosqlError } from '../src/errors/index.ts';
 
 /** Options of every command that talks to a database. */
@@ -17,7 +17,7 @@ export function remote(command: Command): Command {
 
 /** The token is read here and nowhere else, and never written. */
 export function tokenOf({ token }: RemoteOptions): string | undefined {
-  return token ?? (process.env['DOSQL_TOKEN'] || undefined);
+  return checkToken(token ?? (process.env['DOSQL_TOKEN'] || undefined));
 }
 
 export function clientOf(url: string, options: RemoteOptions): Client {

@@ -143,7 +143,7 @@ export class Client {
 
   async #token(): Promise<string | undefined> {
     const { token } = this.#options;
-    return typeof token === 'function' ? token() : token;
+    return checkToken(typeof token === 'function' ? await token() : token);
   }
 
   async #post(body: object, signal: AbortSignal | undefined): Promise<unknown> {
@@ -179,6 +179,13 @@ export class Client {
     });
     return this.#socket;
   }
+}
+
+/** The error of whoever takes it for a header would repeat it. @throws INVALID_ARGUMENT */
+export function checkToken(token: string | undefined): string | undefined {
+  if (token && !/^[!-~]+$/.test(token.trim()))
+    throw new DosqlError('INVALID_ARGUMENT', 'The token holds characters that no token has.');
+  return token?.trim();
 }
 
 /**

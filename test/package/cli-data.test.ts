@@ -106,6 +106,14 @@ describe('query, export and import', () => {
     expect(JSON.parse(failed.stdout)).toMatchObject({ error: { code: 'NO_SUCH_TABLE' } });
     const denied = await shell.dosql('', ['query', database('source'), 'SELECT 1', '--token', 'not-a-token']);
     expect(denied).toMatchObject({ code: 1, stderr: expect.stringMatching(/valid token.*DOSQL_TOKEN/) });
+    const broken = await dosql(
+      'query',
+      database('source'),
+      'SELECT 1',
+      '--token',
+      'not-a-token\nof one line',
+    );
+    expect(broken).toMatchObject({ code: 1, stdout: '' });
     expect(await dosql('query')).toMatchObject({ code: 2 });
     expect(await dosql('import', database('source'), 'rows.txt')).toMatchObject({
       code: 2,
@@ -113,8 +121,20 @@ describe('query, export and import', () => {
     });
     const nobody = await dosql('query', 'http://user:hidden@127.0.0.1:1/?authToken=hidden', 'SELECT 1');
     expect(nobody.code).toBe(1);
-    for (const { stdout, stderr } of [table, failed, denied, nobody])
+    for (const { stdout, stderr } of [table, failed, denied, broken, nobody])
       expect(stdout + stderr).not.toMatch(new RegExp(`${token}|not-a-token|hidden`));
+  });
+
+  test('parameters are exact: large integers as they are, BLOBs and integers in the form of the server', async () => {
+    const params = '[9007199254740993,{"$int":"-9223372036854775808"},{"$blob":"AP8="}]';
+    const ask = ['query', database('source'), 'SELECT ? AS a, ? AS b, ? AS c', '--params', params];
+    const table = await dosql(...ask);
+    expect(table, table.stderr).toMatchObject({ code: 0 });
+    for (const shown of ['9007199254740993', '-9223372036854775808', "x'00ff'"])
+      expect(table.stdout).toContain(shown);
+    expect(JSON.parse((await dosql(...ask, '--json')).stdout).rows).toEqual([
+      [{ $int: '9007199254740993' }, { $int: '-9223372036854775808' }, { $blob: 'AP8=' }],
+    ]);
   });
 
   test('what is no export is not kept as one', async () => {

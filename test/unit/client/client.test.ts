@@ -92,12 +92,14 @@ describe('queries', () => {
         connect('http://127.0.0.1:1/a?x=y', { token }),
         connect(url, { token: 'wrong-token' }),
         connect(`${workerd.url}/nowhere`, { token }),
+        connect(url, { token: 'wrong-token\nof two lines' }),
       ].map((client) => client.query('SELECT 1').catch((error: DosqlError) => error)),
     );
     expect(errors).toMatchObject([
       { code: 'CONNECTION_FAILED' },
       { code: 'UNAUTHENTICATED' },
       { code: 'CONNECTION_FAILED' },
+      { code: 'INVALID_ARGUMENT' },
     ]);
     for (const error of errors as Error[]) {
       const text = `${error.message} ${error.stack} ${JSON.stringify(error)} ${(error.cause as Error)?.message}`;
