@@ -76,6 +76,7 @@ export class Socket {
   #socket: WebSocket | undefined;
   /** Open, being opened, or waiting to be. */
   #active = false;
+  #wasOpen = false;
   /** Counts connections: what one of them says late does not concern the next. */
   #turn = 0;
   #delay = FIRST_DELAY_MS;
@@ -172,21 +173,29 @@ export class Socket {
     const turn = ++this.#turn;
     const current = () => turn === this.#turn;
     let socket: WebSocket;
+    let token: string | undefined;
     try {
-      const token = await this.options.token();
+      token = await this.options.token();
+    } catch (cause) {
       if (!current()) return;
+      // Who is offline cannot ask for a token either.
+      if (this.#wasOpen && !(cause instanceof DosqlError)) this.#reconnect();
+      else this.#fail(new DosqlError('CONNECTION_FAILED', 'There is no token.', { cause }));
+      return;
+    }
+    if (!current()) return;
+    try {
       // A web page can give a token to a WebSocket in no other way.
       const protocols = ['dosql', ...(token ? [`bearer.${token}`] : [])];
       socket = new this.options.WebSocket(this.options.url, protocols);
     } catch (cause) {
-      if (current())
-        this.#fail(new DosqlError('CONNECTION_FAILED', 'No WebSocket could be opened.', { cause }));
+      this.#fail(new DosqlError('CONNECTION_FAILED', 'No WebSocket could be opened.', { cause }));
       return;
     }
     this.#socket = socket;
     let opened = false;
     socket.addEventListener('open', () => {
-      opened = true;
+      opened = this.#wasOpen = true;
       this.#delay = FIRST_DELAY_MS;
       for (const [id, kept] of this.#kept) {
         // What is being handled moves the position from which to go on.
@@ -210,12 +219,16 @@ export class Socket {
         if (again !== this.#turn) return;
         if (error && FATAL.test(error.code)) return this.#fail(error);
       }
-      this.#timer = setTimeout(() => void this.#connect(), this.#delay * (0.5 + Math.random() / 2));
-      this.#delay = Math.min(2 * this.#delay, MAX_DELAY_MS);
+      this.#reconnect();
     };
     // Node tells of a failure ten seconds before it closes.
     socket.addEventListener('error', end);
     socket.addEventListener('close', end);
+  }
+
+  #reconnect(): void {
+    this.#timer = setTimeout(() => void this.#connect(), this.#delay * (0.5 + Math.random() / 2));
+    this.#delay = Math.min(2 * this.#delay, MAX_DELAY_MS);
   }
 
   #receive(said: Said, current: () => boolean): void {

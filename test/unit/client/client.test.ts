@@ -132,6 +132,37 @@ describe('a live query', () => {
   });
 });
 
+test('a subscription goes on when there is no token for a while, as when one is offline', async () => {
+  const { near, url } = fresh();
+  await near.run('CREATE TABLE t (v)');
+  let offline = false;
+  let asked = 0;
+  const far = connect(url, {
+    token: async () => {
+      if (!offline) return token;
+      asked++;
+      throw new TypeError('fetch failed');
+    },
+  });
+  clients.push(far);
+  const seen: unknown[] = [];
+  const errors: unknown[] = [];
+  far.subscribe<{ n: number }>(
+    'SELECT count(*) AS n FROM t',
+    ({ rows }) => void seen.push(rows[0]!.n),
+    (error) => errors.push(error),
+  );
+  await until(() => seen.length === 1);
+  offline = true;
+  relay.cut();
+  await until(() => asked > 1 || errors.length > 0);
+  await near.run('INSERT INTO t VALUES (1)');
+  offline = false;
+  await until(() => seen.length === 2 || errors.length > 0);
+  expect([seen, errors]).toEqual([[0, 1], []]);
+  far.close();
+});
+
 describe('changes', () => {
   test('come once each and in order, whatever happens to the connection', { timeout: 120_000 }, async () => {
     const { near, far } = fresh();
