@@ -100,7 +100,7 @@ export class AsyncQuery extends Query {
     try {
       const plan = planOf(scope.engine, this.#form(this.method === 'get'));
       if (!plan.foreign) return undefined;
-      return await loadForeign(plan, this.bind(placeholders), this.session.settings);
+      return await loadForeign(plan, this.bind(placeholders), { ...this.session.settings, scope });
     } catch (error) {
       throw this.failed(error, placeholders);
     }

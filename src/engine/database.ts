@@ -39,7 +39,7 @@ export class Database extends Statements {
     const values = encodeParams(plan.statement, params);
     const ready =
       plan.foreign && !plan.parts
-        ? await loadForeign(plan, values, { explain: true, tier: this.settings.tier })
+        ? await loadForeign(plan, values, { scope: this.scope, explain: true, tier: this.settings.tier })
         : undefined;
     return enter(this.scope, () => explain(engine, plan, values, ready));
   }

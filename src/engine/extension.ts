@@ -3,6 +3,7 @@ import type { SqlValue } from '../sql/literal.ts';
 import type { Statement } from '../sql/types.ts';
 import type { Engine } from './engine.ts';
 import type { Plan } from './plan.ts';
+import type { Scope } from './scope.ts';
 
 /** What an extension wants done with one SQL text. The plan that holds it is cached, so decide once. */
 export interface Rewrite {
@@ -19,6 +20,8 @@ export interface Rewrite {
 }
 
 export interface LoadOptions {
+  /** Whose turn to wait for before reading the object: that of the transaction which the statement belongs to. */
+  readonly scope: Scope;
   /** Only say what would be read: no rows. */
   readonly explain?: boolean;
   /** Rows of tiered tables: those in the object, or all (default). */

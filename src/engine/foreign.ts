@@ -18,7 +18,7 @@ export interface Ready {
   valid(): boolean;
 }
 
-/** Loads what a foreign plan of one statement needs. @throws what its sources throw, PARAMETER_COUNT */
+/** Loads what a foreign plan of one statement needs, to run in `options.scope`. @throws what its sources throw, PARAMETER_COUNT */
 export async function loadForeign(
   plan: Plan,
   values: readonly SqlValue[],
@@ -76,12 +76,12 @@ export async function withForeign<T>(
   scope: Scope,
   plan: Plan,
   values: readonly SqlValue[],
-  options: LoadOptions,
+  options: Omit<LoadOptions, 'scope'>,
   run: (ready: Ready) => T,
 ): Promise<T> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     scope.check();
-    const ready = await loadForeign(plan, values, options);
+    const ready = await loadForeign(plan, values, { ...options, scope });
     const done = await enter(scope, () => (ready.valid() ? { result: run(ready) } : undefined));
     if (done) return done.result;
   }

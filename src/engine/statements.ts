@@ -162,6 +162,7 @@ export class Statements {
       if (plan.foreign) {
         scope.check();
         ready[index] = await loadForeign(plan, encodeParams(plan.statement, params), {
+          scope,
           tier: this.#tier(options),
         });
       }

@@ -1,5 +1,6 @@
 import type { Loaded, LoadOptions, Rewrite } from '../engine/extension.ts';
 import { loadForeign } from '../engine/foreign.ts';
+import { enter } from '../engine/scope.ts';
 import { DosqlError } from '../errors/index.ts';
 import type { Cell, Predicate } from '../relation/provider.ts';
 import { Needed } from '../relation/pushdown.ts';
@@ -158,7 +159,7 @@ async function load(
     const plan = engine.plan(keys);
     const ready = await loadForeign(plan, values.slice(0, plan.statement.parameterCount), options);
     const read = () => engine.all(ready.plan, ready.values, 'bigint').map(([key]) => key as Cell);
-    const list = await tiers.turn(read);
+    const list = await enter(options.scope, read);
     // Rows that come or change before the statement's turn may be meant as well.
     same.push(() => `${read().map(alike)}` === `${list.map(alike)}`);
     const wanted = new Set(list.map(alike));

@@ -1,7 +1,9 @@
 import type { Loaded, LoadOptions } from '../engine/extension.ts';
 import { makePlan } from '../engine/plan.ts';
+import { enter } from '../engine/scope.ts';
 import { DosqlError } from '../errors/index.ts';
 import type { Predicate } from '../relation/provider.ts';
+import { defaultSql } from '../sql/default.ts';
 import { applyEdits } from '../sql/edit.ts';
 import { foldName, nameAt, quoteIdentifier } from '../sql/identifier.ts';
 import type { SqlValue } from '../sql/literal.ts';
@@ -24,6 +26,8 @@ interface Insert {
   readonly parameters: number;
 }
 
+/** Its rows may be others when its turn comes; those of chance are others anyway. */
+const READS = /^(?!.*\brandom(blob)?\b).*\bselect\b/is;
 const CONFLICT = /\bon\s+conflict\b|\binsert\s+or\s+ignore\b/i;
 
 /** An INSERT that does something else where its key is there already. */
@@ -86,11 +90,12 @@ export async function loadConflicts(
   tiered: Tiered,
   statement: Statement,
   values: readonly SqlValue[],
-  { tier, explain }: LoadOptions,
+  { scope, tier, explain }: LoadOptions,
 ): Promise<Loaded> {
   const nothing: Loaded = { report: [] };
   if (tier === 'hot' || explain) return nothing;
-  const found = await tiers.turn(() => keysOf(tiers, tiered, statement, values));
+  const read = () => keysOf(tiers, tiered, statement, values);
+  const found = await enter(scope, read);
   if (!found) return nothing;
   const rows = new ArchivedRows(tiers, tiered, true);
   const { keys, predicates } = found;
@@ -99,13 +104,19 @@ export async function loadConflicts(
     for (const key of rows.kept!.keys()) if (!keys.has(key)) rows.kept!.delete(key);
   return {
     ...nothing,
-    valid: () => rows.valid(),
+    valid: () => rows.valid() && (!READS.test(statement.sql) || isSubset(read()?.keys, keys)),
     around: (run) =>
       tiers.engine.transactionSync(() => {
         rehydrate(tiers, tiered, [...rows.kept!.values()]);
         return run();
       }),
   };
+}
+
+/** No key came meanwhile. */
+function isSubset(now: ReadonlySet<string> | undefined, keys: ReadonlySet<string>): boolean {
+  for (const key of now ?? []) if (!keys.has(key)) return false;
+  return true;
 }
 
 /** The keys an INSERT brings, and where to look for them; undefined when no file can have one. */
@@ -123,12 +134,13 @@ function keysOf(
     insert.columns ??
     table.columns.filter(({ generated }) => !generated).map((column) => foldName(column.name));
   const key = table.key.map((at) => table.columns[at]!);
-  // A key that is not given is a new one.
-  if (!key.every((column) => names.includes(foldName(column.name)))) return undefined;
+  const isGiven = (column: string) => names.includes(foldName(column));
+  // A rowid that is not given is a new one, and NULL no key.
+  if (!key.every(({ name, fallback }) => isGiven(name) || (!table.integerKey && fallback))) return undefined;
   const list = names.map(quoteIdentifier);
-  const stored = key.map(({ name: column, affinity }) => {
+  const stored = key.map(({ name: column, affinity, fallback = '' }) => {
     const quoted = quoteIdentifier(column);
-    return `${storedSql(quoted, affinity)} AS ${quoted}`;
+    return `${storedSql(isGiven(column) ? quoted : `(${defaultSql(fallback)})`, affinity)} AS ${quoted}`;
   });
   const head = insert.head.trim();
   const sql = `${head ? `${head},` : 'WITH '}_dosql_s(${list})AS(${insert.source}\n),_dosql_k AS(SELECT ${stored} FROM _dosql_s)SELECT ${keySql(table, '')},${quoteIdentifier(key[0]!.name)} FROM _dosql_k`;

@@ -32,10 +32,10 @@ export async function answer(session: Session, said: Record<string, unknown>): P
   // Rows have moved, or a statement moved those of a later one: each loads after the one before it has run.
   const results = await together().catch((error) => {
     if (!isMoved(error)) throw error;
-    return runTransaction(scope, async () => {
+    return runTransaction(scope, async (own) => {
       const done: Ran[] = [];
       const left = budget();
-      for (const item of items) done.push(run(session, await loaded(session, item), left));
+      for (const item of items) done.push(run(session, await loaded(session, item, own), left));
       return done;
     });
   });

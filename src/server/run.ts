@@ -42,10 +42,10 @@ export function ready(session: Session, sql: string, params: Params | undefined)
 }
 
 /** The same with its rows from outside the object, if it reads any; to be called before its turn. @throws DosqlError */
-export async function loaded({ db }: Session, item: Ready): Promise<Ready> {
+export async function loaded({ db }: Session, item: Ready, scope: Scope = db.scope): Promise<Ready> {
   const { plan, values } = item;
   if (!plan.foreign) return item;
-  return { ...item, outside: await loadForeign(plan, values, { tier: db.settings.tier }) };
+  return { ...item, outside: await loadForeign(plan, values, { scope, tier: db.settings.tier }) };
 }
 
 /** A scope for work that has its turn already. */

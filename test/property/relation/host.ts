@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import type { Engine } from '../../../src/engine/engine.ts';
-import type { EngineHost, Rewrite } from '../../../src/engine/extension.ts';
+import type { EngineHost, LoadOptions, Rewrite } from '../../../src/engine/extension.ts';
 import type {
   Cell,
   RelationColumn,
@@ -62,7 +62,7 @@ export class Host {
 
   /** Runs a statement with the rows it needs from outside. */
   async query(sql: string, values: readonly SqlValue[] = []): Promise<unknown[][]> {
-    const loaded = await this.#hook?.(analyze(sql))?.load?.(values, {});
+    const loaded = await this.#hook?.(analyze(sql))?.load?.(values, {} as LoadOptions);
     return this.rows(loaded?.sql ?? sql, loaded?.values ?? values);
   }
 }
