@@ -41,7 +41,9 @@ export function explain(engine: Engine, plan: Plan, values: readonly SqlValue[],
     sql = rewrite.sql ?? sql;
     bound = (rewrite.bind?.(bound) as SqlValue[] | undefined) ?? bound;
   }
-  const shown = engine.plan(`EXPLAIN QUERY PLAN ${sql}`);
+  // What was loaded is in the text already, or nothing is needed.
+  const text = `EXPLAIN QUERY PLAN ${sql}`;
+  const shown = ready ? engine.bare(text) : engine.plan(text);
   const rows = engine.all(shown, bound, 'number') as [
     id: number,
     parent: number,

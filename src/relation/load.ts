@@ -21,7 +21,6 @@ const MAX_BYTES = 16_000_000;
 const HARD_BYTES = 32_000_000;
 /** A batch of an aggregation that goes beyond the caps. */
 const BATCH_BYTES = 1_000_000;
-const MAX_PARAMETERS = 100;
 
 /** A relation of a statement. */
 export interface Named {
@@ -207,17 +206,6 @@ export class Load {
     const id = this.#count;
     const first = values.length + bound.length + 1;
     bound.push(...rows);
-    const count = values.length + bound.length;
-    if (count > MAX_PARAMETERS) {
-      throw new DosqlError(
-        'LIMIT_EXCEEDED',
-        `The statement would bind ${count} values, ${bound.length} of them with foreign rows. The limit is ${MAX_PARAMETERS}.`,
-        {
-          statement: this.statement.sql,
-          limit: { name: 'bound parameters', value: MAX_PARAMETERS, actual: count },
-        },
-      );
-    }
     const list = columns.map((column) => quoteIdentifier(column.name)).join() || '_dosql_n';
     const marks = rows.map((_, i) => `(?${first + i})`).join();
     const expressions = columns.map((_, c) => chunks.expression(c)).join() || '1';
