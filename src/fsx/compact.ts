@@ -97,7 +97,7 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
   await storeSegment(tiers, tiered, written, {
     version: first.version,
     keys: [lo, hi],
-    rowid: rowid === null ? null : `${rowid}`,
+    rowid: rowid === null || manifest.rebuilt(ids) ? null : `${rowid}`,
     commit: () => {
       const active = new Set(manifest.active(manifest.tableOf(ids[0]!)).map(({ id }) => id));
       if (!ids.every((id) => active.has(id)))

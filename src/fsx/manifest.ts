@@ -151,6 +151,11 @@ export class Manifest extends OwnTables {
     return { tail: new Uint8Array(tail), sums: new Uint8Array(sums) };
   }
 
+  /** The table's rowids are others than in the file of one of these segments. */
+  rebuilt(ids: readonly number[]): boolean {
+    return this.all(`SELECT 1 FROM _dosql_tier_seg WHERE id IN(${ids}) AND rid_hi IS NULL`).length > 0;
+  }
+
   /** Keys of the rows of a segment that are not visible any more. */
   tombstones(id: number): Set<string> {
     return new Set(this.all('SELECT pk FROM _dosql_tier_tomb WHERE seg=?', id).map(([pk]) => pk as string));

@@ -48,7 +48,7 @@ function insert({ manifest }: Tiers, tiered: Tiered, segment: Segment, rows: rea
   for (const { cells, rowid } of rows) {
     const values: SqlValue[] = [];
     // workerd: every number binds as REAL, and a BigInt not at all.
-    const bind = (type: string, value: SqlValue) => {
+    const bind = (type: string, value: SqlValue): string => {
       values.push(type === 'i' ? `${value}` : value);
       return type === 'i' ? 'CAST(? AS INTEGER)' : '?';
     };
@@ -59,7 +59,10 @@ function insert({ manifest }: Tiers, tiered: Tiered, segment: Segment, rows: rea
     const names = pairs.map(({ name }) => name);
     if (rowid !== null && table.rowid) {
       names.push(table.rowid);
-      marks.push(bind('i', rowid));
+      // After a rebuild another row may have it.
+      marks.push(
+        `(SELECT iif(EXISTS(SELECT 1 FROM ${qualified(table)} WHERE ${table.rowid}=_dosql_r),NULL,_dosql_r) FROM(SELECT ${bind('i', rowid)} _dosql_r))`,
+      );
     }
     manifest.run(`INSERT INTO ${qualified(table)}(${names}) VALUES(${marks})`, ...values);
   }

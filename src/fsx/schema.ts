@@ -1,6 +1,7 @@
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
+import type { Segment } from './manifest.ts';
 import { describeTier, type TierTable } from './table.ts';
 import type { Tiers } from './tiers.ts';
 import { settleTriggers } from './triggers.ts';
@@ -39,6 +40,9 @@ export class TierSchema {
           manifest.run(`UPDATE ${table} SET tbl=? WHERE tbl=?`, now, name);
         manifest.bump();
       }
+      // Rows that were copied have new rowids, and those in the files mean nothing any more.
+      if (now && now !== name && !describeTier(this.tiers.engine.sql, now)?.integerKey)
+        manifest.run("UPDATE _dosql_tier_seg SET rid_hi=NULL WHERE tbl=? AND state='active'", now);
     }
     this.settle(verb === 'ALTER' ? (moved ? 'table' : 'columns') : undefined);
   }
@@ -53,6 +57,34 @@ export class TierSchema {
       this.#note(name, table, altered);
     }
     tiers.refresh();
+  }
+
+  /** @throws UNSUPPORTED_STATEMENT for a key or a NOT NULL that archived rows do not have */
+  #refuse(name: string, table: TierTable, known: TierTable): void {
+    const { manifest } = this.tiers;
+    const segments = manifest.active(name);
+    if (!segments.length) return;
+    const refuse = (why: string, column: string) =>
+      new DosqlError('UNSUPPORTED_STATEMENT', why, { table: name, columns: [column] });
+    if (keyOf(table) !== keyOf(known))
+      throw refuse(
+        `The primary key of ${name}, or what makes two of its values equal, would change: its archived rows are found by the old one.`,
+        table.columns[table.key[0]!]!.name,
+      );
+    const required = manifest.all('SELECT name FROM pragma_table_info(?) WHERE "notnull"', name);
+    const buried = new Map(
+      manifest.all('SELECT seg,count(*) FROM _dosql_tier_tomb GROUP BY seg') as [number, number][],
+    );
+    for (const { id, name: column, fallback } of table.columns) {
+      if (!required.some(([one]) => one === column)) continue;
+      const lacks = ({ id: segment, zone, rows }: Segment) =>
+        (zone[id] ? zone[id][3] : fallback ? 0 : rows) > (buried.get(segment) ?? 0);
+      if (segments.some(lacks))
+        throw refuse(
+          `${column} would be NOT NULL, and archived rows of ${name} have NULL in it: give them a value by an UPDATE first.`,
+          column,
+        );
+    }
   }
 
   #live(): [string, number][] {
@@ -88,11 +120,19 @@ export class TierSchema {
       if (altered && why && manifest.active(name).length)
         throw new DosqlError('UNSUPPORTED_STATEMENT', why, { table: name, columns: come });
       identify(table, known, [...versions.values()], altered === 'columns');
+      if (altered) this.#refuse(name, table, known);
     }
     const json = JSON.stringify(table);
     if (known && JSON.stringify(known) === json) return;
     manifest.run('INSERT INTO _dosql_tier_schema VALUES(?,CAST(? AS INTEGER),?)', name, last + 1, json);
   }
+}
+
+/** What decides whether two keys are equal, and what they look like in tombstones. */
+function keyOf({ columns, key, integerKey, rowid }: TierTable): string {
+  const parts = key.map((at) => [columns[at]!.id, columns[at]!.affinity, columns[at]!.collate]);
+  // With a rowid of its own a file says nothing of the rowids that would be keys now.
+  return JSON.stringify([parts, !integerKey && rowid !== '']);
 }
 
 /** Columns that the other table does not have. */

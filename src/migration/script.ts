@@ -87,7 +87,8 @@ export function runScript(engine: Engine, script: Script, rebuild: boolean): voi
       const target = renamedTo(plan);
       const from = plan.statement.tables[0]?.name;
       if (target && from) renamed.set(target, { from, texts: new Map(triggers(from)) });
-      runStatement(engine, plan, gone);
+      // What extensions make of a statement may depend on those before it.
+      runStatement(engine, engine.planHooks.length ? makePlan(plan.sql, engine.planHooks) : plan, gone);
     } catch (error) {
       throw failed(script, (error as Error).message, error, i);
     }
