@@ -1,6 +1,5 @@
 import { drain } from '../engine/cursor.ts';
 import type {
-  Affinity,
   Cell,
   Predicate,
   RelationColumn,
@@ -16,6 +15,10 @@ import { storedSql } from './rows.ts';
 import { type ArchivedRow, classed, kindsOf, segmentRows, survives, tableOf } from './segment-rows.ts';
 import type { TierColumn } from './table.ts';
 import type { Tiered, Tiers } from './tiers.ts';
+
+/** A whole REAL as text with a point: no affinity will make one of it. */
+const real = (cell: Cell): Cell =>
+  Number.isSafeInteger(cell) && !Object.is(cell, -0) ? (JSON.rawJSON(`${cell}.0`) as Cell) : cell;
 
 /** The archived rows of one table, for one execution of a statement. */
 export class ArchivedRows implements RelationProvider {
@@ -41,21 +44,11 @@ export class ArchivedRows implements RelationProvider {
   }
 
   async columns(): Promise<readonly RelationColumn[]> {
-    return this.tiered.table.columns.map(({ id, name, affinity, collate }) => ({
+    return this.tiered.table.columns.map(({ name, affinity, collate }) => ({
       name,
-      affinity: this.#affinity(id, affinity),
+      affinity,
       ...(collate && { collate }),
     }));
-  }
-
-  /** Doubles in a column without affinity stay doubles. */
-  #affinity(id: number, affinity: Affinity): Affinity {
-    const real = ({ zone }: Segment) => !zone[id] || zone[id][0] === 'r' || zone[id][1] === null;
-    return affinity === '' &&
-      this.#segments.every(real) &&
-      this.#segments.some(({ zone }) => zone[id]?.[0] === 'r')
-      ? 'REAL'
-      : affinity;
   }
 
   /** Predicates by the id of their column, and the segments that may have such rows. */
@@ -98,10 +91,15 @@ export class ArchivedRows implements RelationProvider {
     const sources = columns.map((at) => {
       const column = this.tiered.table.columns[at]!;
       const from = written.columns.findIndex(({ id }) => id === column.id);
-      return { from, kind: kinds[from]!, missing: from < 0 ? this.#fallback(column) : null };
+      const missing = from < 0 ? this.#fallback(column) : null;
+      return { from, kind: kinds[from]!, missing, plain: column.affinity === '' };
     });
     return ({ cells }) =>
-      sources.map(({ from, kind, missing }) => (from < 0 ? missing : classed(cells[from]!, kind).cell));
+      sources.map(({ from, kind, missing, plain }) => {
+        if (from < 0) return missing;
+        const { cell, type } = classed(cells[from]!, kind);
+        return plain && type === 'r' ? real(cell) : cell;
+      });
   }
 
   /** The value that rows had which were there before the column. */
@@ -114,6 +112,7 @@ export class ArchivedRows implements RelationProvider {
       ),
     ) as [[Cell | ArrayBuffer, string, string]];
     if (type === 'integer') return BigInt(text);
+    if (type === 'real' && affinity === '') return real(found as Cell);
     return found instanceof ArrayBuffer ? new Uint8Array(found) : found;
   }
 

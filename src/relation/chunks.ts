@@ -158,6 +158,10 @@ export class Chunks {
         seen & ~BLOB ? `CASE json_type(r.value,'$[${c}]')WHEN'array'THEN ${nested} ELSE ${text} END` : nested;
     }
     const type = castFor(affinity, seen);
+    const number = affinity === 'INTEGER' || affinity === 'NUMERIC' ? 'NUMERIC' : 'REAL';
+    // Among other classes, what is a number or looks like one becomes what the column makes of it.
+    if (!type && /^[INR]/.test(affinity))
+      text = `(SELECT CASE typeof(v)WHEN'blob'THEN v WHEN'text'THEN iif(CAST(v AS NUMERIC)=v,CAST(v AS ${number}),v)ELSE CAST(v AS ${number})END FROM(SELECT ${text} v))`;
     if (type) text = `CAST(${text} AS ${type})`;
     // A sub-select has the affinity of its last term, and changes no value.
     else if (affinity !== '' && affinity !== 'BLOB')

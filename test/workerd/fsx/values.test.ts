@@ -89,6 +89,43 @@ describe('archived values', () => {
   it('with integers of any size among texts come back', () =>
     inObject((storage) => roundTrip(storage, 'NUMERIC', [1, 'a', 2n ** 63n - 1n, 2.5], 'json')));
 
+  it.each([
+    ['', [5n, 7, '5', 2.5, new Uint8Array([1]), -0, 2 ** 60]],
+    ['REAL', [5, 'abc', 2.5]],
+    ['NUMERIC', [10, 'abc', 5.5]],
+  ] as [string, unknown[]][])('of several classes in a column %s keep theirs, case %#', (declare, values) =>
+    inObject((storage) => roundTrip(storage, declare, values, 'json')),
+  );
+
+  it('in files of several kinds keep their class', () =>
+    inObject(async (storage) => {
+      const db = await openTiers(storage, { tables: [{ ...POLICY, mixed: 'json' }] });
+      await db.run('CREATE TABLE v (id INTEGER PRIMARY KEY, at INTEGER DEFAULT 1)');
+      await db.run('INSERT INTO v(id) VALUES (1), (2)');
+      await db.maintenance();
+      await db.run('ALTER TABLE v ADD COLUMN x DEFAULT 7');
+      await db.run('INSERT INTO v(id, x) VALUES (3, 2.0), (4, 2.5), (5, 9.0)');
+      await db.maintenance();
+      await db.run("INSERT INTO v(id, x) VALUES (6, '5'), (7, 5), (8, 5.0), (9, 0)");
+      await db.maintenance();
+      const { rows } = await db.query('SELECT x, typeof(x) FROM v ORDER BY id', [], { rows: 'values' });
+      const [integers, reals] = [
+        [7, 'integer'],
+        [2, 'real'],
+      ];
+      expect(rows).toEqual([
+        integers,
+        integers,
+        reals,
+        [2.5, 'real'],
+        [9, 'real'],
+        ['5', 'text'],
+        [5, 'integer'],
+        [5, 'real'],
+        [0, 'integer'],
+      ]);
+    }));
+
   it('keys of every kind find their rows', () =>
     inObject(async (storage) => {
       const db = await openTiers(storage, {

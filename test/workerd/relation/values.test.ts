@@ -62,7 +62,7 @@ describe('values from outside', () => {
     expect(await through(texts, 'TEXT')).toEqual(texts.map((text) => text.toWellFormed()));
   });
 
-  test('a column of mixed storage classes stays what it is', async () => {
+  test('a column of mixed storage classes stays what a table would make of it', async () => {
     const bytes = new Uint8Array([0, 255, 97]);
     const cells: Cell[] = [1, 1.5, '1', 'x', bytes, null, 0.1 + 0.2];
     expect(await through(cells, '')).toEqual(cells);
@@ -75,7 +75,15 @@ describe('values from outside', () => {
       'null',
       'real',
     ]);
-    expect(await through(cells, 'NUMERIC')).toEqual(cells);
+    const numbers = cells.map((cell) => (cell === '1' ? 1 : cell));
+    expect(await through(cells, 'NUMERIC')).toEqual(numbers);
+    expect(await through(cells, 'REAL')).toEqual(numbers);
+    expect(await through([1, 'x', '2 ', bytes], 'REAL', 'typeof(v)')).toEqual([
+      'real',
+      'text',
+      'real',
+      'blob',
+    ]);
     expect(await through([bytes, null], 'BLOB')).toEqual([bytes, null]);
     expect(await through([1, 1.5], 'INTEGER')).toEqual([1, 1.5]);
     expect(await through([1, 2], 'REAL', 'typeof(v)')).toEqual(['real', 'real']);
