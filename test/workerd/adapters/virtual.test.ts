@@ -160,4 +160,13 @@ describe('a virtual table of Drizzle', () => {
       /declared twice/,
     );
   });
+
+  test('does not stand in front of a table of the object that has its name', () =>
+    inObject(async (storage) => {
+      storage.sql.exec('CREATE TABLE Sales (id INTEGER); INSERT INTO Sales VALUES (99)');
+      const db = await DB('named', { storage, extensions: [virtualTables({ r2: { b: env.BUCKET } })] });
+      for (const sql of ['SELECT id FROM sales', 'INSERT INTO sales VALUES (1)'])
+        await expect(db.run(sql)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect((await db.query('SELECT id FROM main.sales')).rows).toEqual([{ id: 99 }]);
+    }));
 });
