@@ -30,7 +30,8 @@ function open(sql: string): string {
 /** The query whose rows, in the same order, say what each number of `sql`'s rows exactly is. */
 export function exactQuery(sql: string, columns: number): string {
   const names = Array.from({ length: columns }, (_, i) => `c${i}`);
-  return `WITH _dosql_exact(${names.join(',')}) AS (${open(sql)}) SELECT ${exactColumns(names)} FROM _dosql_exact`;
+  // Folded into the outer one, it may be planned anew, and its rows come in another order.
+  return `WITH _dosql_exact(${names.join(',')}) AS MATERIALIZED (${open(sql)}) SELECT ${exactColumns(names)} FROM _dosql_exact`;
 }
 
 /** The statement with what these expressions exactly are appended to its RETURNING list. */
