@@ -150,12 +150,17 @@ const REAL = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 /** Numbers instead of texts in one column, when every value looks like one. */
 function convertNumbers(rows: Cell[][], c: number): void {
   let integers = true;
+  let rounded = false;
   for (const row of rows) {
     const text = row[c] as string | null;
     if (text === null) continue;
     if (!REAL.test(text)) return;
-    integers &&= INTEGER.test(text);
+    const whole = INTEGER.test(text);
+    integers &&= whole;
+    // As a double it would be infinite, or another integer.
+    rounded ||= !Number.isFinite(Number(text)) || (whole && !Number.isSafeInteger(Number(text)));
   }
+  if (rounded && !integers) return;
   for (const row of rows) {
     const text = row[c] as string | null;
     if (text === null) continue;

@@ -38,7 +38,9 @@ export function httpsFile(network: Network, text: string): ExternalFile {
     );
   const whole = async (answer: Response, budget: Budget, signal: AbortSignal): Promise<Content> => {
     const stream = answer.body ?? new Blob([]).stream();
-    const unpacked = url.pathname.endsWith('.gz') ? gunzip(name, stream) : stream;
+    // What is packed for the way only, fetch has unpacked.
+    const packed = url.pathname.endsWith('.gz') && !answer.headers.has('content-encoding');
+    const unpacked = packed ? gunzip(name, stream) : stream;
     const bytes = await readAll(name, unpacked, budget, signal);
     return { bytes, contentType: answer.headers.get('content-type') ?? undefined };
   };

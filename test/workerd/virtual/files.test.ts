@@ -52,6 +52,16 @@ describe('text files in R2', () => {
         expect(rows.map((row) => Object.values(row)[0])).toEqual(['1.10', '1e5', '0.0']);
     }));
 
+  test('CSV numbers that a double would change stay text, and the others of their column with them', () =>
+    withVirtual(async (db) => {
+      await put({ 'big.csv': 'a,b,c\n9007199254740993,1e400,9007199254740993\n0.5,2,1\n' });
+      const { rows } = await db.query(`SELECT * FROM 'r2://b/big.csv'`, [], { integers: 'bigint' });
+      expect(rows).toEqual([
+        { a: '9007199254740993', b: '1e400', c: 9007199254740993n },
+        { a: '0.5', b: '2', c: 1 },
+      ]);
+    }));
+
   test('NDJSON and CSV', () =>
     withVirtual(async (db) => {
       const lines = await db.query(`SELECT * FROM 'r2://b/lines.ndjson'`);

@@ -204,6 +204,10 @@ describe('answers', () => {
     expect(String(error)).not.toMatch(/hidden|secret/);
   });
 
+  test.each(['stored', 'transported'])('a %s gzip file is unpacked once', async (name) => {
+    expect(await outcome(`'${SITE}${name}.csv.gz'`)).toEqual([{ id: 7 }]);
+  });
+
   test('a slow server is given up', () =>
     withVirtual(
       (db) =>

@@ -50,6 +50,13 @@ export async function site(request: Request): Promise<Response> {
       });
     case '/data/bomb.json.gz':
       return new Response(endless().pipeThrough(new CompressionStream('gzip')));
+    case '/data/stored.csv.gz':
+      return new Response(packed('id\n7\n'));
+    case '/data/transported.csv.gz':
+      return new Response(packed('id\n7\n'), {
+        headers: { 'content-encoding': 'gzip' },
+        encodeBody: 'manual',
+      });
     case '/data/broken.json.gz':
       return new Response('no gzip');
     case '/data/whole.parquet':
@@ -72,6 +79,8 @@ export async function site(request: Request): Promise<Response> {
       return new Response('none', { status: 404 });
   }
 }
+
+const packed = (text: string) => new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'));
 
 /** Megabytes for ever, at the pace of who reads. */
 function endless(): ReadableStream<Uint8Array> {
