@@ -111,9 +111,17 @@ export class FilesTable implements RelationProvider {
     if (declared) {
       for (const [name, type] of Object.entries(declared)) add({ name, type, affinity: affinityOf(type) });
     } else {
-      const files = union_by_name ? this.files : this.files.slice(0, 1);
-      for (const { columns } of await Promise.all(files.map((file) => this.#reader(file))))
-        for (const { name, affinity } of columns) add({ name, affinity });
+      let sparse: boolean | undefined;
+      if (union_by_name) for (const file of this.files) this.#reader(file).catch(() => {});
+      for (const file of this.files) {
+        const reader = await this.#reader(file);
+        sparse ??= reader.sparse;
+        for (const { name, affinity } of reader.columns) add({ name, affinity });
+        // An empty file says nothing.
+        if (!union_by_name && found.size) break;
+      }
+      // As DuckDB calls what has no names; a relation cannot be without columns.
+      if (!found.size) add({ name: sparse ? 'json' : 'column0', affinity: '' });
     }
     // What the path says goes before what the files say under the same name.
     for (const name of this.#keys()) {
@@ -162,7 +170,7 @@ export class FilesTable implements RelationProvider {
       const position = positionOf(column);
       if (position === undefined) {
         identity = false;
-        if (!column.of && !reader.sparse) this.#mayLack(file, column);
+        if (!column.of && !reader.sparse && reader.columns.length) this.#mayLack(file, column);
         const constant = this.#constant(file, column) ?? null;
         return () => constant;
       }

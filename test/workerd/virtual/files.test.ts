@@ -52,6 +52,28 @@ describe('text files in R2', () => {
         expect(rows.map((row) => Object.values(row)[0])).toEqual(['1.10', '1e5', '0.0']);
     }));
 
+  test('empty files among others say nothing, and alone they have no rows', () =>
+    withVirtual(async (db) => {
+      await put({
+        'days/1.json': '[]',
+        'days/2.json': '[{"id":1}]',
+        'days/3.json': '[]',
+        'weeks/1.csv': '',
+        'weeks/2.csv': 'id\n1\n',
+        'weeks/3.csv': '',
+      });
+      for (const source of ['days/*.json', 'weeks/*.csv'])
+        expect((await db.query(`SELECT * FROM 'r2://b/${source}'`)).rows).toEqual([{ id: 1 }]);
+      expect(await db.query(`SELECT * FROM 'r2://b/days/1.json'`)).toMatchObject({
+        rows: [],
+        columns: ['json'],
+      });
+      expect(await db.query(`SELECT * FROM 'r2://b/weeks/1.csv'`)).toMatchObject({
+        rows: [],
+        columns: ['column0'],
+      });
+    }));
+
   test('CSV numbers that a double would change stay text, and the others of their column with them', () =>
     withVirtual(async (db) => {
       await put({ 'big.csv': 'a,b,c\n9007199254740993,1e400,9007199254740993\n0.5,2,1\n' });
