@@ -59,7 +59,7 @@ export class TierSchema {
     tiers.refresh();
   }
 
-  /** @throws UNSUPPORTED_STATEMENT for a key or a NOT NULL that archived rows do not have */
+  /** @throws UNSUPPORTED_STATEMENT for a key, a NOT NULL or a default that archived rows cannot have */
   #refuse(name: string, table: TierTable, known: TierTable): void {
     const { manifest } = this.tiers;
     const segments = manifest.active(name);
@@ -76,6 +76,12 @@ export class TierSchema {
       manifest.all('SELECT seg,count(*) FROM _dosql_tier_tomb GROUP BY seg') as [number, number][],
     );
     for (const { id, name: column, fallback } of table.columns) {
+      const constant = !/\(|^current_/i.test(fallback?.replace(/'[^']*'|"[^"]*"/g, '') ?? '');
+      if (!constant && !known.columns.some((one) => one.id === id))
+        throw refuse(
+          `The default of ${column} is computed: archived rows of ${name} would have another value each time. Give it a constant one.`,
+          column,
+        );
       if (!required.some(([one]) => one === column)) continue;
       const lacks = ({ id: segment, zone, rows }: Segment) =>
         (zone[id] ? zone[id][3] : fallback ? 0 : rows) > (buried.get(segment) ?? 0);

@@ -61,7 +61,7 @@ const BUDGETS: Budget[] = [
     what: 'tiered storage, its own code',
     entries: (entry) => entry === './fsx',
     without: /^src\/(?!fsx\/)/,
-    limit: 20.9,
+    limit: 21,
   },
   {
     what: 'server with export, import and migrate',

@@ -89,6 +89,22 @@ describe('a table with archived rows that is built anew', () => {
       ]);
     }));
 
+  it('takes no new column whose default archived rows would compute each time anew', () =>
+    inObject(async (storage) => {
+      const db = await archived(storage, 'id INTEGER PRIMARY KEY', [[1], [2], [3]]);
+      for (const value of ['CURRENT_TIMESTAMP', '(unixepoch())', "('a' || random())"]) {
+        const sql = `CREATE TABLE __new_items (at INTEGER, id INTEGER PRIMARY KEY, x DEFAULT ${value});
+INSERT INTO __new_items(at, id) SELECT at, id FROM items;
+DROP TABLE items;
+ALTER TABLE __new_items RENAME TO items;`;
+        await expect(db.migrate([{ id: 'adds', sql }])).rejects.toMatchObject({
+          cause: { code: 'UNSUPPORTED_STATEMENT', columns: ['x'] },
+        });
+      }
+      await db.run("ALTER TABLE items ADD COLUMN x DEFAULT 'current_(x)'");
+      expect((await db.query('SELECT x FROM items WHERE id = 1')).rows).toEqual([{ x: 'current_(x)' }]);
+    }));
+
   it('gives texts the values that a column of numbers stores for them', () =>
     inObject(async (storage) => {
       const texts = [
