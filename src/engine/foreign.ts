@@ -7,8 +7,8 @@ import { enter, type Scope } from './scope.ts';
 import { statementError } from './statement-error.ts';
 import type { SqlValue } from './values.ts';
 
-/** How often rows are loaded again because others moved them meanwhile. */
-const ATTEMPTS = 3;
+/** How often rows are loaded because others moved them meanwhile: of as many that change archived rows at once, each has its turn. */
+const ATTEMPTS = 10;
 
 /** A statement with its rows from outside: what runs in its place, and what was read for it. */
 export interface Ready {

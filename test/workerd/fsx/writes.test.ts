@@ -147,6 +147,18 @@ describe('writing to archived rows', () => {
       expect((await row(db, 3))[0]).toContain('a');
     }));
 
+  it('many requests may change archived rows at once', () =>
+    inObject(async (storage) => {
+      const db = await archived(storage);
+      const ids = [1, 2, 3, 4, 5, 6, 7, 8];
+      const results = await Promise.all(
+        ids.map((id) => db.run("UPDATE events SET note = 'at once' WHERE id = ?", [id])),
+      );
+      expect(results.map(({ changes }) => changes)).toEqual(ids.map(() => 1));
+      const { rows } = await db.query("SELECT count(*) AS n FROM events WHERE note = 'at once'");
+      expect(rows).toEqual([{ n: 8 }]);
+    }));
+
   it('a condition may read another tiered table of whose archived rows none is needed', () =>
     inObject(async (storage) => {
       const db = await openTiers(storage, {
