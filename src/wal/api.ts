@@ -13,7 +13,7 @@ import { rowsAt } from './past.ts';
 import { keyMaker, type ReadOptions, readLog } from './read.ts';
 import { type PruneReport, prune, rotate } from './segments.ts';
 import type { LogStore } from './store.ts';
-import { columnList, type TrackedTable } from './table.ts';
+import { columnList, keyColumns, type TrackedTable } from './table.ts';
 import { timestamp } from './triggers.ts';
 
 export interface LogHead {
@@ -121,11 +121,13 @@ export class ChangeLog {
         '`after` is the `next` of the chunk before.',
       );
       const tracked = find();
-      requireHistory(store, tracked, lsn);
+      // What is behind an LSN tells its state: a consumer that holds the log from here on may let go of the entry itself.
+      const whole = lsn === store.horizon - 1 && lsn >= tracked.since;
+      requireHistory(store, tracked, whole ? store.horizon : lsn);
       const { engine } = store;
       const { key, collations } = tracked;
       const names = tracked.columns.map(({ name }) => name);
-      const by = collations ? columnList(key) : '_dosql_id';
+      const by = collations ? keyColumns(tracked) : '_dosql_id';
       const width = collations ? key.length : 1;
       const marks = Array.from({ length: width }, (_, i) => `?${i + 3}`).join();
       const sql = `SELECT ${columnList(names)}${collations ? '' : `,${by}`} FROM ${rowsAt(store, tracked, '?1', undefined, '_dosql_id')} ${after ? `WHERE (${by})>(${marks})` : ''} ORDER BY ${by} LIMIT ?2`;

@@ -1,5 +1,14 @@
 import { quoteIdentifier } from '../sql/identifier.ts';
-import { columnList, identityOf, imageOf, imagesOf, keySlots, sameKey, type TrackedTable } from './table.ts';
+import {
+  columnList,
+  identityOf,
+  imageOf,
+  imagesOf,
+  keyColumns,
+  keySlots,
+  sameKey,
+  type TrackedTable,
+} from './table.ts';
 
 /** How to read the log: its source as SQL, and whether entries can be found by rowid. */
 export interface LogSource {
@@ -47,10 +56,7 @@ function changedIn(log: LogSource, table: TrackedTable, only: string): string {
   return `(${identityOf(table)}) IN(SELECT ${keySlots(table)} FROM ${log.from} WHERE ${only} AND t=${table.id})`;
 }
 
-/** Present rows whose key changed in a range. The key may have another collation than its columns. */
+/** Present rows whose key changed in a range. */
 function keyIn(log: LogSource, table: TrackedTable, only: string): string {
-  const own = table.key.map(
-    (name, i) => `b.${quoteIdentifier(name)} COLLATE ${quoteIdentifier(table.collations![i]!)}`,
-  );
-  return `(${own}) IN(SELECT ${keySlots(table)} FROM ${log.from} WHERE ${only} AND t=${table.id})`;
+  return `(${keyColumns(table, 'b.')}) IN(SELECT ${keySlots(table)} FROM ${log.from} WHERE ${only} AND t=${table.id})`;
 }

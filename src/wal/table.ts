@@ -129,6 +129,13 @@ export function sameKey({ key, collations }: TrackedTable, other: string): strin
     .join(' AND ');
 }
 
+/** Key columns with the key's own collations, which need not be theirs; each with `prefix` before it. */
+export function keyColumns({ key, collations }: TrackedTable, prefix = ''): string {
+  return key
+    .map((name, i) => `${prefix}${quoteIdentifier(name)} COLLATE ${quoteIdentifier(collations![i]!)}`)
+    .join();
+}
+
 /** `"a","b"`, each with `prefix` before it. */
 export function columnList(names: readonly string[], prefix = ''): string {
   return names.map((name) => prefix + quoteIdentifier(name)).join();

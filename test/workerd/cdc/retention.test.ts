@@ -37,6 +37,22 @@ describe('retention', () => {
       expect((await cdc.drain()).map(({ op }) => op)).toEqual(['insert']);
     }));
 
+  it('keeps what the rest of a snapshot needs', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await fill(db, 3);
+      const cdc = createCDC(db, { from: 'snapshot' });
+      const seen: unknown[] = [];
+      while (seen.length < 4) {
+        seen.push(...(await cdc.drain({ limit: 1 })).map(({ op, after }) => `${op} ${after!['qty']}`));
+        await cdc.ack();
+        await db.log.prune({ before: Infinity });
+        if (seen.length === 1) await db.run('UPDATE items SET qty = 13 WHERE id = 3');
+      }
+      expect(db.log.stats().horizon.lsn).toBeGreaterThan(1);
+      expect(seen).toEqual(['snapshot 1', 'snapshot 2', 'snapshot 3', 'update 13']);
+    }));
+
   it('expires a consumer that lags too far where it says so, and starts it over with a snapshot', () =>
     inObject(async (storage) => {
       const db = await opened(storage, { retain: 0 });

@@ -237,6 +237,23 @@ describe('the log', () => {
       expect((await db.log.snapshot('wide', { lsn, after: next! })).rows).toMatchObject([{ c8: 2, c93: 0 }]);
     }));
 
+  it('gives snapshots by the collation of the key, where it is not that of the column', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE t (k TEXT COLLATE NOCASE, PRIMARY KEY (k COLLATE BINARY)) WITHOUT ROWID');
+      await db.run("INSERT INTO t VALUES ('a'), ('A'), ('b'), ('B')");
+      const { lsn } = db.log.head();
+      await db.run("UPDATE t SET k = 'c' WHERE k = 'a' COLLATE BINARY");
+      const keys: unknown[] = [];
+      let after: unknown[] | null | undefined;
+      do {
+        const { rows, next } = await db.log.snapshot('t', { lsn, limit: 1, ...(after && { after }) });
+        keys.push(...rows.map(({ k }) => k));
+        after = next;
+      } while (after);
+      expect(keys).toEqual(['A', 'B', 'a', 'b']);
+    }));
+
   it('carries exact values of every kind', () =>
     inObject(async (storage) => {
       const db = await open(storage);
