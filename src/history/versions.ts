@@ -1,6 +1,6 @@
 import { quoteIdentifier } from '../sql/identifier.ts';
 import type { LogSource } from '../wal/past.ts';
-import { columnList, imagesOf, sameKey, type TrackedTable } from '../wal/table.ts';
+import { columnList, imagesOf, keyColumns, sameKey, type TrackedTable } from '../wal/table.ts';
 
 /**
  * Every version of a table's rows that the log knows, with the LSN of the transaction that began and of the one that ended
@@ -13,9 +13,7 @@ export function versionsOf(log: LogSource, table: TrackedTable, condition: strin
   // Commits, not changes, are the instants of history.
   const commit =
     'coalesce((SELECT CASE WHEN first_lsn<=l.lsn THEN last_lsn END FROM main._dosql_tx WHERE last_lsn>=l.lsn ORDER BY last_lsn LIMIT 1),lsn)';
-  const who = collations
-    ? key.map((k, i) => `${quoteIdentifier(k)} COLLATE ${quoteIdentifier(collations[i]!)}`).join()
-    : '_dosql_r';
+  const who = collations ? keyColumns(table) : '_dosql_r';
   let versions = `SELECT ${list},lag(_dosql_c) OVER(PARTITION BY ${who} ORDER BY _dosql_l) AS _dosql_s,_dosql_c AS _dosql_e,_dosql_o FROM _dosql_h`;
   if (!dropped) {
     const same = collations ? sameKey(table, 'h') : `b.${rowid}=h._dosql_r`;
@@ -23,5 +21,5 @@ export function versionsOf(log: LogSource, table: TrackedTable, condition: strin
   }
   const time = (lsn: string) =>
     `(SELECT strftime('%Y-%m-%dT%H:%M:%fZ',ts/1000.0,'unixepoch') FROM ${log.from} WHERE lsn=${lsn})`;
-  return `(WITH _dosql_h AS MATERIALIZED(SELECT lsn AS _dosql_l,op AS _dosql_o,rid AS _dosql_r,${commit} AS _dosql_c,${imagesOf(table)} FROM ${log.from} AS l WHERE t=${id}),_dosql_v AS(${versions}) SELECT ${list},${time('_dosql_s')} AS row_start,${time('_dosql_e')} AS row_end,_dosql_s AS row_start_lsn,_dosql_e AS row_end_lsn FROM _dosql_v WHERE _dosql_o NOT IN(1,5) AND(_dosql_s IS NULL OR _dosql_s IS NOT _dosql_e)${condition})`;
+  return `(WITH _dosql_h AS MATERIALIZED(SELECT lsn AS _dosql_l,op AS _dosql_o,rid AS _dosql_r,${commit} AS _dosql_c,${imagesOf(table)} FROM ${log.from} AS l WHERE t=${id} AND op<>6),_dosql_v AS(${versions}) SELECT ${list},${time('_dosql_s')} AS row_start,${time('_dosql_e')} AS row_end,_dosql_s AS row_start_lsn,_dosql_e AS row_end_lsn FROM _dosql_v WHERE _dosql_o NOT IN(1,5) AND(_dosql_s IS NULL OR _dosql_s IS NOT _dosql_e)${condition})`;
 }

@@ -57,6 +57,18 @@ describe('tiers under the change log', () => {
       expect(last).toMatchObject({ op: 'update', before: { note: 'late' }, after: { note: 'later' } });
     }));
 
+  it('a row that was archived for a while has no version more', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run(EVENTS);
+      await fill(db as unknown as Tiered, 10);
+      await db.maintenance();
+      await db.run("UPDATE events SET note = 'late'");
+      const versions = await db.versions('events');
+      expect(versions.filter(({ row_end }) => row_end === null)).toHaveLength(10);
+      expect(versions).toHaveLength(20);
+    }));
+
   it('rows of a table whose key is text keep their identity in the log', () =>
     inObject(async (storage) => {
       const db = await open(storage, 'docs');
