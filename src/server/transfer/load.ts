@@ -3,6 +3,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { makePlan, type Plan } from '../../engine/plan.ts';
 import { DosqlError } from '../../errors/index.ts';
 import { MAX_SQL_BYTES } from '../../sql/adapt.ts';
+import { analyze } from '../../sql/analyze.ts';
 import { foldName, quoteIdentifier } from '../../sql/identifier.ts';
 import type { SqlValue } from '../../sql/literal.ts';
 import { splitStatements } from '../../sql/split.ts';
@@ -26,9 +27,13 @@ export function loadStatements(engine: Engine, texts: readonly string[]): void {
   const triggers = drain(sql.exec(TRIGGERS)) as [string, string][];
   for (const [name] of triggers) sql.exec(`DROP TRIGGER ${quoteIdentifier(name)}`);
   for (const text of texts) loadStatement(engine, text);
-  for (const [name, text] of triggers) {
-    if (drain(sql.exec(`${TRIGGERS} AND name=?`, name)).length === 0) sql.exec(text);
-  }
+  if (!triggers.length) return;
+  // Extensions have triggers that must be newer than these.
+  engine.changeSchema(analyze(triggers[0]![1]), () => {
+    for (const [name, text] of triggers) {
+      if (drain(sql.exec(`${TRIGGERS} AND name=?`, name)).length === 0) sql.exec(text);
+    }
+  });
 }
 
 function loadStatement(engine: Engine, unit: string): void {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Database, DB } from '../../../src/index.ts';
 import { exportDatabase, importDatabase } from '../../../src/server/transfer/index.ts';
+import { changeLog } from '../../../src/wal/index.ts';
 import { inObject } from '../object.ts';
 import { contents, FULL, fill, load, open, text } from './transfers.ts';
 
@@ -309,6 +310,24 @@ INSERT INTO t VALUES(1,unistr('a\u000ab''\u001b\\')),(2,'unistr(''\u000a'')'),(3
         ["a\nb'\u001b\\"],
         [String.raw`unistr('\u000a')`],
         ['😀😀é'],
+      ]);
+    });
+  });
+
+  test('leaves the change log in front of the triggers of the database', async () => {
+    await inObject(async (storage) => {
+      const db = await DB('test', { storage, extensions: [changeLog({ tables: '*' })] });
+      await db.query(
+        'CREATE TABLE t (id INTEGER PRIMARY KEY, n); CREATE TRIGGER t_first AFTER INSERT ON t BEGIN UPDATE t SET n = 1 WHERE id = NEW.id; END',
+      );
+      const { lsn } = db.log.head();
+      await load(db, 'CREATE TABLE u (id);\nINSERT INTO t VALUES (5, 0);\n', 'id=1');
+      await db.run('INSERT INTO t VALUES (6, 0)');
+      const { events } = await db.log.read({ after: lsn, tables: ['t'] });
+      expect(events.map(({ op, after }) => [op, after!['id'], after!['n']])).toEqual([
+        ['insert', 5, 0],
+        ['insert', 6, 0],
+        ['update', 6, 1],
       ]);
     });
   });
