@@ -34,6 +34,8 @@ interface LiveTable {
 export class SchemaFollower {
   /** Root pages before an ALTER: a renamed table keeps its own. */
   #roots = new Map<number, string>();
+  /** A statement changes the schema; otherwise it is looked at anew. */
+  #changing = false;
 
   constructor(
     readonly store: LogStore,
@@ -44,6 +46,7 @@ export class SchemaFollower {
   before({ verb, tables }: Statement): void {
     const { store } = this;
     const table = tables[0] && store.tables.get(foldName(tables[0].name));
+    this.#changing = true;
     this.#roots =
       verb === 'ALTER' ? new Map(this.#live().map(({ root, name }) => [root, foldName(name)])) : new Map();
     if (!table || table.dropped || verb === 'CREATE') return;
@@ -75,10 +78,14 @@ export class SchemaFollower {
         if (table && !table.dropped) this.#forget(table);
         continue;
       }
-      if (!table) this.#track(found);
-      else if (table.dropped) this.#resume(table, found);
+      if (!table) {
+        const born = this.#track(found);
+        // CREATE TABLE … AS, or another table that has this name now: nothing else tells where its rows came from.
+        if (born && this.#changing) logReturn(store, born);
+      } else if (table.dropped) this.#resume(table, found);
       else if (table.ddl !== found.ddl) this.#redescribe(table, found);
     }
+    this.#changing = false;
     store.changed();
     this.#makeTriggers();
     store.changed();

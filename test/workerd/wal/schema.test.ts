@@ -382,6 +382,22 @@ PRAGMA foreign_keys=ON;`,
       ]);
     }));
 
+  it('that bring a table with rows log each of them', () =>
+    inObject(async (storage) => {
+      const db = await open(storage, { exclude: ['outside'] });
+      await db.run("CREATE TABLE t AS SELECT 1 AS id, 'x' AS a UNION SELECT 2, 'y'");
+      await db.run('CREATE TABLE outside (id INTEGER PRIMARY KEY, a TEXT)');
+      await db.run("INSERT INTO outside VALUES (3, 'z')");
+      await db.run('ALTER TABLE outside RENAME TO inside');
+      await db.run("UPDATE inside SET a = 'w'");
+      expect(await changesAfter(db, 0)).toEqual([
+        'insert t: - → 1 x',
+        'insert t: - → 2 y',
+        'insert inside: - → 3 z',
+        'update inside: 3 z → 3 w',
+      ]);
+    }));
+
   it('that drop a table log the loss of its rows', () =>
     inObject(async (storage) => {
       const db = await open(storage);
