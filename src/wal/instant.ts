@@ -45,7 +45,8 @@ export function lsnOf(store: LogStore, point: Point, before = false): number {
   }
   const ms = timeOf(point);
   let low = (store.segments[0]?.first ?? 1) - 1;
-  let high = store.last();
+  // Entries of an open transaction may come to nothing.
+  let high = store.engine.depth > 0 ? store.head : store.last();
   // Times do not decrease with the LSN, and there are no gaps.
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);

@@ -155,6 +155,28 @@ describe('db.asOf', () => {
       expect((await db.run('DELETE FROM inventory')).changes).toBe(1);
     }));
 
+  it('stays at a commit, also when a transaction is open at its moment', () =>
+    inObject(async (storage) => {
+      const db = await inventory(storage);
+      const now = () => new Date(Date.now() + 60_000);
+      const undo = new Error('undo');
+      const pasts: ReturnType<typeof db.asOf>[] = [];
+      const undone = db.transaction(async (tx) => {
+        await tx.run("INSERT INTO inventory VALUES (3, 'plums', 3)");
+        pasts.push(db.asOf(now()));
+        await tx.run("INSERT INTO inventory VALUES (4, 'figs', 4)");
+        throw undo;
+      });
+      await expect(undone).rejects.toBe(undo);
+      await db.run("INSERT INTO inventory VALUES (5, 'nuts', 5), (6, 'figs', 6)");
+      db.transactionSync((tx) => {
+        tx.run('DELETE FROM inventory');
+        pasts.push(db.asOf(now()));
+      });
+      const read = pasts.map((past) => stock(past.querySync('SELECT * FROM inventory').rows));
+      expect(read).toEqual([['apples 9'], ['apples 9', 'nuts 5', 'figs 6']]);
+    }));
+
   it('goes on working when the schema changes', () =>
     inObject(async (storage) => {
       const db = await inventory(storage);
