@@ -48,7 +48,8 @@ export function differences(
       // A key of NULL is no key: such rows are told apart by their rowids.
       const parts = key.some((name) => row[name] === null) ? [rowid] : Object.values(own);
       const text = JSON.stringify(
-        parts.map((part) => (typeof part === 'bigint' ? `${part}n` : [typeof part, part])),
+        // JSON knows no bigint and no infinity.
+        parts.map((part) => (part instanceof Uint8Array ? part : [typeof part, String(part)])),
       );
       let difference = found.get(text);
       if (!difference) {

@@ -220,7 +220,8 @@ function identityIn({ columns, key, collations }: TrackedTable): (entry: Entry) 
     JSON.stringify(
       at.map((i, n) => {
         const value = entry[i];
-        if (typeof value !== 'string') return typeof value === 'number' ? value : [String(value)];
+        // JSON knows no infinity.
+        if (typeof value !== 'string') return Number.isFinite(value) ? value : [String(value)];
         const collation = collations[n]!.toUpperCase();
         return collation === 'NOCASE'
           ? foldName(value)

@@ -243,6 +243,20 @@ describe('db.diff', () => {
       expect(await db.diff('inventory', '2026-01-22 10:00', '2026-01-22 10:59')).toEqual([]);
     }));
 
+  it('tells the infinities apart as keys', () =>
+    inObject(async (storage) => {
+      const db = await inventory(storage);
+      await db.run('CREATE TABLE ends (at REAL PRIMARY KEY, v)');
+      await db.run('INSERT INTO ends VALUES (9e999, 1), (-9e999, 2)');
+      const lsn = db.log.head().lsn;
+      await db.run('DELETE FROM ends');
+      const gone = await db.diff('ends', { lsn }, { lsn: lsn + 2 });
+      expect(gone.map(({ op, key }) => [op, key['at']])).toEqual([
+        ['delete', Infinity],
+        ['delete', -Infinity],
+      ]);
+    }));
+
   it('leaves out rows that are again as they were', () =>
     inObject(async (storage) => {
       const db = await inventory(storage);

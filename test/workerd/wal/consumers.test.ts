@@ -4,7 +4,7 @@ import { timeTravel } from '../../../src/history/index.ts';
 import { DB } from '../../../src/index.ts';
 import { changeLog } from '../../../src/wal/index.ts';
 import { freshStub, inObject } from '../object.ts';
-import { type Logged, open } from './open.ts';
+import { changesAfter, type Logged, open } from './open.ts';
 
 const fill = async (db: Logged, from: number, to: number) => {
   for (let i = from; i <= to; i++) await db.run('INSERT INTO t VALUES (?, ?)', [i, `v${i}`]);
@@ -252,6 +252,20 @@ describe('the log', () => {
         after = next;
       } while (after);
       expect(keys).toEqual(['A', 'B', 'a', 'b']);
+    }));
+
+  it('tells the infinities apart as keys', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE ends (at REAL PRIMARY KEY, v) WITHOUT ROWID');
+      await db.run('INSERT INTO ends VALUES (9e999, 1), (-9e999, 2)');
+      await db.run('UPDATE ends SET v = v + 10');
+      expect(await changesAfter(db, 0)).toEqual([
+        'insert ends: - → Infinity 1',
+        'insert ends: - → -Infinity 2',
+        'update ends: -Infinity 2 → -Infinity 12',
+        'update ends: Infinity 1 → Infinity 11',
+      ]);
     }));
 
   it('carries exact values of every kind', () =>
