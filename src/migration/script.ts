@@ -3,6 +3,7 @@ import type { Engine } from '../engine/engine.ts';
 import { makePlan, type Plan } from '../engine/plan.ts';
 import { FOREIGN_KEYS } from '../engine/pragmas.ts';
 import { DosqlError } from '../errors/index.ts';
+import { analyze } from '../sql/analyze.ts';
 import { foldName } from '../sql/identifier.ts';
 import { tokenize } from '../sql/tokenizer.ts';
 import { strictCopy } from './copy.ts';
@@ -104,7 +105,7 @@ export function runScript(engine: Engine, script: Script, rebuild: boolean): voi
   for (const [name, texts] of lost) {
     for (const text of texts) {
       try {
-        sql.exec(text);
+        restoreTrigger(engine, text);
         break;
       } catch (error) {
         const { message } = error as Error;
@@ -116,6 +117,11 @@ export function runScript(engine: Engine, script: Script, rebuild: boolean): voi
   }
   const found = before && newViolations(before, findViolations(engine));
   if (found) throw failed(script, `FOREIGN KEY constraint failed: ${found}`);
+}
+
+/** Makes a trigger that was there before, whatever it says; extensions hear of it. To be called in a transaction. */
+export function restoreTrigger(engine: Engine, text: string): void {
+  engine.changeSchema(analyze(text), () => engine.sql.exec(text));
 }
 
 /** Runs one statement of a script; `gone`: folded names of the tables that it dropped before. */

@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { DosqlError } from '../../errors/index.ts';
 import { strictCopy } from '../../migration/copy.ts';
 import { withoutForeignKeys } from '../../migration/rebuild.ts';
-import { needsRebuild, runStatement } from '../../migration/script.ts';
+import { needsRebuild, restoreTrigger, runStatement } from '../../migration/script.ts';
 import { findViolations, newViolations } from '../../migration/violations.ts';
 import { foldName, nameAt } from '../../sql/identifier.ts';
 import { tokenize } from '../../sql/tokenizer.ts';
@@ -103,12 +103,12 @@ export class Rebuild {
     }
   }
 
-  #restore({ sql }: Engine, triggers: readonly (readonly [name: string, text: string])[]): void {
-    const left = new Set(drain(sql.exec(TRIGGERS)).map(([name]) => name));
+  #restore(engine: Engine, triggers: readonly (readonly [name: string, text: string])[]): void {
+    const left = new Set(drain(engine.sql.exec(TRIGGERS)).map(([name]) => name));
     for (const [name, text] of triggers) {
       if (left.has(name) || this.#dropped.has(foldName(name))) continue;
       try {
-        sql.exec(text);
+        restoreTrigger(engine, text);
       } catch (error) {
         // Its table is gone for good.
         if (!/no such table/.test((error as Error).message))

@@ -2,6 +2,7 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { expect, test, vi } from 'vitest';
 import { DB } from '../../../src/index.ts';
 import { createHandler } from '../../../src/server/index.ts';
+import { type ChangeLogApi, changeLog } from '../../../src/wal/index.ts';
 import { freshStub } from '../object.ts';
 import { type Served, served } from './served.ts';
 
@@ -502,5 +503,40 @@ test('inserts that give no rowid of their own can be repeated: upserts, WITHOUT 
         'CREATE TABLE pairs (k TEXT PRIMARY KEY, v) WITHOUT ROWID',
         'CREATE TABLE elsewhere (id INTEGER PRIMARY KEY)',
       ],
+    },
+  ));
+
+test('a rebuilt table has its triggers back behind those of the change log', () =>
+  served(
+    async (client) => {
+      const { log } = client.db as unknown as ChangeLogApi;
+      const { lsn } = log.head();
+      const steps = [
+        'PRAGMA foreign_keys=OFF',
+        'BEGIN',
+        'CREATE TABLE __new_items (id INTEGER PRIMARY KEY, name TEXT, price REAL)',
+        'INSERT INTO __new_items SELECT * FROM items',
+        'DROP TABLE items',
+        'ALTER TABLE __new_items RENAME TO items',
+        'COMMIT',
+      ].map((sql) => ({ stmt: { sql } }));
+      const { results } = await pipeline(client, [{ type: 'batch', batch: { steps } }, close]);
+      expect(results[0]!.response.result.step_errors).toEqual(steps.map(() => null));
+      await client.query("INSERT INTO items (name) VALUES ('a')");
+      const { events } = await log.read({ after: lsn });
+      expect(
+        events.filter(({ op }) => op !== 'schema').map(({ op, after }) => [op, after!['price']]),
+      ).toEqual([
+        ['insert', null],
+        ['update', 1],
+      ]);
+    },
+    {},
+    {
+      schema: [
+        ...ITEMS,
+        'CREATE TRIGGER items_first AFTER INSERT ON items BEGIN UPDATE items SET price = 1 WHERE id = NEW.id; END',
+      ],
+      extensions: [changeLog({ tables: '*' })],
     },
   ));

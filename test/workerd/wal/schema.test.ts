@@ -305,6 +305,39 @@ PRAGMA foreign_keys=ON;`,
     });
   });
 
+  it('of a migration that rebuilds a table keep capture ahead of its triggers for the next one', async () => {
+    const stub = freshStub();
+    const migrations = [
+      {
+        id: '1',
+        sql: `CREATE TABLE t (id INTEGER PRIMARY KEY, n); CREATE TABLE other (id INTEGER PRIMARY KEY, n UNIQUE);
+          INSERT INTO other VALUES (7, 0);
+          CREATE TRIGGER t_first AFTER INSERT ON t BEGIN UPDATE t SET n = 1 WHERE id = NEW.id; REPLACE INTO other (n) VALUES (0); END`,
+      },
+    ];
+    const work = (check: (db: Logged) => Promise<void>) =>
+      inObject(async (storage, ctx) => {
+        await check(await DB('t', { storage, ctx, migrations, extensions: [changeLog({ tables: '*' })] }));
+      }, stub);
+    await work(async () => {});
+    await evictDurableObject(stub);
+    migrations.push(
+      {
+        id: '2',
+        sql: 'CREATE TABLE __new_t (id INTEGER PRIMARY KEY, n, m); INSERT INTO __new_t (id, n) SELECT id, n FROM t; DROP TABLE t; ALTER TABLE __new_t RENAME TO t',
+      },
+      { id: '3', sql: 'INSERT INTO t (id) VALUES (1)' },
+    );
+    await work(async (db) => {
+      expect(await changesAfter(db, 0)).toEqual([
+        'insert t: - → 1 null null',
+        'update t: 1 null null → 1 1 null',
+        'delete other: 7 0 → -',
+        'insert other: - → 8 0',
+      ]);
+    });
+  });
+
   it('that add a column show its default as the column stores it, the same at every reading', () =>
     inObject(async (storage) => {
       const db = await open(storage);
