@@ -63,12 +63,14 @@ export class SchemaFollower {
     const live = new Map(this.#live().map((table) => [foldName(table.name), table]));
     const present = [...store.byId.values()].filter((table) => !table.dropped);
     for (const table of present) {
-      if (live.has(foldName(table.name))) continue;
-      const renamed = [...live.values()].find(({ root }) => this.#roots.get(root) === foldName(table.name));
-      if (renamed) table.name = renamed.name;
+      const name = this.#changing ? foldName(table.name) : this.#captured(table);
+      const found = live.get(name) ?? [...live.values()].find(({ root }) => this.#roots.get(root) === name);
+      if (found) table.name = found.name;
       else {
         table.dropped = this.#note(table, 'drop');
-        this.#save(table);
+        // What it lost behind the back of the log nobody knows: its history ends, also when a table has its name.
+        if (this.#changing) this.#save(table);
+        else this.#forget(table);
       }
     }
     store.changed();
@@ -78,11 +80,9 @@ export class SchemaFollower {
         if (table && !table.dropped) this.#forget(table);
         continue;
       }
-      if (!table) {
-        const born = this.#track(found);
-        // CREATE TABLE … AS, or another table that has this name now: nothing else tells where its rows came from.
-        if (born && this.#changing) logReturn(store, born);
-      } else if (table.dropped) this.#resume(table, found);
+      // The rows of CREATE TABLE … AS, or of a table that had another name, were logged by nobody.
+      if (!table) this.#track(found, this.#changing);
+      else if (table.dropped) this.#resume(table, found);
       else if (table.ddl !== found.ddl) this.#redescribe(table, found);
     }
     this.#changing = false;
@@ -101,10 +101,16 @@ export class SchemaFollower {
       .map(([name, root, ddl]) => ({ name: name as string, root: root as number, ddl: ddl as string }));
   }
 
-  #track(found: LiveTable): TrackedTable | undefined {
+  /** Where the triggers of a table are: a rename takes them along, and with the table they are gone. */
+  #captured(table: TrackedTable): string {
+    const sql = "SELECT tbl_name FROM sqlite_master WHERE type='trigger' AND name=?";
+    return foldName((this.store.all(sql, triggerNames(table)[0])[0]?.[0] ?? '') as string);
+  }
+
+  #track(found: LiveTable, withRows: boolean): void {
     const { store } = this;
     const description = this.#describe(found);
-    if (!description) return undefined;
+    if (!description) return;
     const [[id]] = store.all('SELECT coalesce(max(t),0)+1 FROM _dosql_tab') as [[number]];
     const { columns, ...identity } = description;
     const table: TrackedTable = {
@@ -121,7 +127,7 @@ export class SchemaFollower {
     this.#assign(table, columns, table.since);
     store.byId.set(id, table);
     this.#save(table);
-    return table;
+    if (withRows) logReturn(store, table);
   }
 
   /** A table with the name of a dropped one appeared. */
@@ -133,7 +139,7 @@ export class SchemaFollower {
       // What was logged of it up to its loss is still to be read, as far as the log says it all.
       if (otherHeir) this.#forget(table);
       else if (description) this.#bequeath(table, description.columns);
-      if (description) logReturn(this.store, this.#track(found)!);
+      this.#track(found, true);
       return;
     }
     const known = table.heir !== undefined;

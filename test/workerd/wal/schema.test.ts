@@ -222,6 +222,36 @@ describe('schema changes', () => {
     }, stub);
   });
 
+  it('made behind its back begin a new history where rows may have changed unseen', async () => {
+    const stub = freshStub();
+    let lsn = 0;
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      for (const name of ['a', 'b', 'c']) {
+        await db.run(`CREATE TABLE ${name} (id INTEGER PRIMARY KEY, v)`);
+        await db.run(`INSERT INTO ${name} VALUES (1, '${name}')`);
+      }
+      lsn = db.log.head().lsn;
+      storage.sql.exec(
+        "DROP TABLE a; CREATE TABLE a (id INTEGER PRIMARY KEY, v); INSERT INTO a VALUES (2, 'x')",
+      );
+      storage.sql.exec('DROP TABLE b');
+      storage.sql.exec('ALTER TABLE c RENAME TO d; UPDATE d SET v = 1');
+    }, stub);
+    await evictDurableObject(stub);
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await expect(db.log.snapshot('a', { lsn })).rejects.toMatchObject({ code: 'HISTORY_UNAVAILABLE' });
+      await expect(db.log.snapshot('b', { lsn })).rejects.toMatchObject({ code: 'TABLE_NOT_TRACKED' });
+      // A rename takes capture along.
+      expect((await db.log.snapshot('d', { lsn })).rows).toEqual([{ id: 1, v: 'c' }]);
+      const { lsn: after } = db.log.head();
+      await db.run('UPDATE a SET v = 3');
+      expect(await changesAfter(db, after)).toEqual(['update a: 2 x → 2 3']);
+      expect((await db.log.snapshot('a', { lsn: after })).rows).toEqual([{ id: 2, v: 'x' }]);
+    }, stub);
+  });
+
   it("of drizzle-kit's kind, a rebuild in a migration, cost no entry for rows that stay the same", () =>
     inObject(async (storage, ctx) => {
       const sources = [
