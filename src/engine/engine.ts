@@ -250,6 +250,9 @@ export class Engine {
     for (const hook of this.schemaHooks) hook.before?.(statement);
     const result = work();
     this.#known = undefined;
+    // Rows come and go with their tables.
+    this.#touched.add('sqlite_schema');
+    for (const { name } of statement.tables) this.#touched.add(name.toLowerCase());
     for (const hook of this.schemaHooks) hook.after?.(statement);
     return result;
   }

@@ -67,7 +67,10 @@ export interface EngineHost {
   onTransactionEnd(hook: TransactionEndHook): void;
   /** Called after a transaction (`outermost`) or a savepoint was rolled back: what was read inside it is void. */
   onRollback(hook: (outermost: boolean) => void): void;
-  /** Called after every commit with the lower-case names of the tables written through the engine. */
+  /**
+   * Called after every commit with the lower-case names of the tables written through the engine; of a change of the
+   * schema, of those that it names and `sqlite_schema`.
+   */
   onCommit(hook: (tables: ReadonlySet<string>) => void): void;
   /** Called by `db.maintenance()`; what it returns is part of the report under the extension's name. */
   onMaintenance(hook: (options: MaintenanceOptions) => unknown): void;

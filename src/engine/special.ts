@@ -34,7 +34,8 @@ export function runSpecial(
   if (statement.kind !== 'ddl') return run();
   const change = () => engine.changeSchema(statement, run);
   // DROP TABLE of a parent whose keys are deferred would be noticed at the commit, which resets the object.
-  const guarded = engine.schemaHooks.length > 0 || (engine.depth === 0 && engine.deferred());
+  const guarded =
+    engine.schemaHooks.length + engine.commitHooks.length > 0 || (engine.depth === 0 && engine.deferred());
   return guarded ? engine.transactionSync(change) : change();
 }
 

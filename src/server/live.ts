@@ -24,7 +24,6 @@ export class LiveQueries {
       // A failure meets the query itself, which is told.
       const changed = () => void this.pump();
       engine.commitHooks.push(changed);
-      engine.schemaHooks.push({ after: changed });
     }
     this.#sessions.set(socket, session);
     return this.pump();

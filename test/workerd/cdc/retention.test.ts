@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createCDC } from '../../../src/cdc/index.ts';
+import { type Batch, createCDC } from '../../../src/cdc/index.ts';
 import { inObject } from '../object.ts';
 import { type Opened, opened } from './opened.ts';
 
@@ -146,6 +146,24 @@ describe('stream', () => {
       await reading;
       expect(seen).toEqual([1, 2, 3, 4, 5]);
       expect(await createCDC(db, { tables: ['items'], ops: ['insert'] }).drain()).toEqual([]);
+    }));
+
+  it('hears of the rows of a table that is dropped or comes with them', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await fill(db, 1);
+      const stream = createCDC(db, { ops: ['insert', 'delete'] }).stream();
+      const next = async () =>
+        ((await stream.next()).value as Batch).map(({ op, table }) => `${op} ${table}`);
+      expect(await next()).toEqual(['insert items']);
+      const copied = next();
+      await db.run('CREATE TABLE copy AS SELECT * FROM items');
+      expect(await copied).toEqual(['insert copy']);
+      const dropped = next();
+      await db.transaction(async (tx) => {
+        await tx.run('DROP TABLE items');
+      });
+      expect(await dropped).toEqual(['delete items']);
     }));
 
   it('repeats the batch in which the loop was left', () =>

@@ -115,6 +115,26 @@ test('a live query is sent again when a commit changed its rows, also one by a t
   });
 });
 
+test('a live query goes on when a transaction of the object changes the schema', async () => {
+  const stub = fresh();
+  const client = await Client.open(stub);
+  await client.ask({ id: 1, subscribe: { sql: 'SELECT * FROM items' } });
+  client.say({ id: 1, ack: 1 });
+  await runInDurableObject(stub, async (object) => {
+    const db = await object.database;
+    await db.transaction(async (tx) => {
+      await tx.run('ALTER TABLE items ADD COLUMN more DEFAULT 7');
+      await tx.run("INSERT INTO items (name) VALUES ('a')");
+      await db.storage.get('time for others');
+    });
+  });
+  expect(await client.take()).toMatchObject({
+    type: 'rows',
+    version: 2,
+    rows: [expect.arrayContaining([7])],
+  });
+});
+
 test('the tail of the change log: two of them on one socket, acknowledged, and resumed from a position', async () => {
   const stub = fresh();
   const client = await Client.open(stub);
