@@ -185,6 +185,27 @@ describe('changes', () => {
       expect(await all(changes(db, tables, options))).toEqual([]);
     }));
 
+  test('says that it is expired, also within a snapshot', () =>
+    inDb(async (db) => {
+      const { log } = db.$client;
+      const options = { consumer: 's', from: 'snapshot', limit: 1, maxLag: 1, onLag: 'expire' } as const;
+      const first = async () => {
+        for await (const { events, ack } of changes(db, posts, options)) {
+          await ack();
+          return events.length;
+        }
+        return 0;
+      };
+      expect(await first()).toBe(1);
+      for (const title of ['a', 'b', 'c']) await db.update(posts).set({ title });
+      await log.prune({ before: Infinity });
+      await expect(first()).rejects.toMatchObject({ code: 'CONSUMER_EXPIRED' });
+      await (await log.consumer('s')).delete();
+      expect(await first()).toBe(1);
+      await log.renewEpoch();
+      await expect(first()).rejects.toMatchObject({ code: 'CONSUMER_EXPIRED' });
+    }));
+
   test('repeats a snapshot that was not acknowledged, and ends it with the changes behind it', () =>
     inDb(async (db) => {
       const options = { consumer: 's', from: 'snapshot' } as const;
