@@ -95,8 +95,8 @@ describe('extensions', () => {
       expect((await db.maintenance({ budgetMs: 5 })).extensions).toEqual({ probe: { budgetMs: 5 } });
       await db.flush();
       expect(log).toEqual([
-        ...['around', 'CREATE?', 'CREATE', 'end', 'single', ['t']],
-        ...['CREATE?', 'CREATE', 'end', ['t', 'u']],
+        ...['around', 'CREATE?', 'CREATE', 'end', ['sqlite_schema', 't'], 'single', ['t']],
+        ...['CREATE?', 'CREATE', 'end', ['sqlite_schema', 't', 'u']],
         ...['end', ['t'], 'flush'],
       ]);
     }));
@@ -115,7 +115,7 @@ describe('extensions', () => {
         },
       };
       const db = await DB('t', { storage, extensions: [failing] });
-      await db.run('CREATE TABLE t (a)');
+      await expect(db.run('CREATE TABLE t (a)')).rejects.toThrow('listener');
       await expect(db.batch(['INSERT INTO t VALUES (1)'])).rejects.toThrow('listener');
       await expect(
         db.transaction(async (tx) => void (await tx.run('INSERT INTO t VALUES (2)'))),
