@@ -16,7 +16,7 @@ export interface Nesting {
 /**
  * Nests every compound SELECT of more than `max` terms: `SELECT * FROM (a UNION b ..) UNION f ..`. Set operators
  * are left-associative, so this is exact for any mixture. Undefined when a compound cannot be nested: a recursive
- * common table expression, or an ORDER BY that names more than a result column.
+ * common table expression, an ORDER BY that names more than a result column, or one that another term follows.
  */
 export function nestCompounds(statement: Statement, t: Tokens, max: number): Nesting | undefined {
   const { sql } = statement;
@@ -24,9 +24,9 @@ export function nestCompounds(statement: Statement, t: Tokens, max: number): Nes
   const edits: Edit[] = [];
   let firstTerm: number | undefined;
   let needsBinary = false;
-  /** Per open parenthesis: its token, the first token of its SELECT, its set operators, its ORDER BY. */
-  const frames: { open: number; first: number; operators: number[]; order: number }[] = [];
-  const fresh = (open: number) => frames.push({ open, first: -1, operators: [], order: -1 });
+  /** Per open parenthesis: its token, the first token of its SELECT, its set operators, its ORDER BY, its LIMIT. */
+  const frames: { open: number; first: number; operators: number[]; order: number; limit: number }[] = [];
+  const fresh = (open: number) => frames.push({ open, first: -1, operators: [], order: -1, limit: -1 });
 
   /** False when the compound in the innermost parentheses, which end at token `end`, cannot be nested. */
   const close = (end: number): boolean => {
@@ -104,10 +104,15 @@ export function nestCompounds(statement: Statement, t: Tokens, max: number): Nes
       case Token.UNION:
       case Token.EXCEPT:
       case Token.INTERSECT:
+        // SQLite refuses an ORDER BY or LIMIT in front of a set operator: in parentheses it would mean something.
+        if (frame.order >= 0 || frame.limit >= 0) return;
         frame.operators.push(i);
         break;
       case Token.ORDER:
         frame.order = i;
+        break;
+      case Token.LIMIT:
+        frame.limit = i;
     }
   }
   while (frames.length) if (!close(i)) return;

@@ -269,6 +269,18 @@ describe('statements beyond the platform limits', () => {
       await expect(db.query(sql)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED', limit: { actual: 40 } });
     }));
 
+  it('do not unite terms where an ORDER BY or a LIMIT stands in front of another term, which SQLite refuses', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      const five = range(5).map((i) => `SELECT ${i} AS a`);
+      const limit = { code: 'LIMIT_EXCEEDED' };
+      for (const clause of ['ORDER BY a LIMIT 1', 'ORDER BY a', 'LIMIT 1']) {
+        await expect(
+          db.query(`${five.join(' UNION ')} ${clause} UNION SELECT 9 ORDER BY 1`),
+        ).rejects.toMatchObject(limit);
+      }
+    }));
+
   it('say which limit when nothing helps, and write nothing', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });
