@@ -9,6 +9,7 @@ import { tokenize } from '../sql/tokenizer.ts';
 import { strictCopy } from './copy.ts';
 import type { Hashed } from './drift.ts';
 import { droppedTrigger, mentioning, renamedTo } from './names.ts';
+import { keepSequences } from './sequences.ts';
 import { findViolations, newViolations } from './violations.ts';
 
 const TRIGGERS = `SELECT name,sql FROM sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE AND name NOT GLOB '_dosql_*'`;
@@ -68,6 +69,7 @@ export function runScript(engine: Engine, script: Script, rebuild: boolean): voi
   const { sql } = engine;
   const check = rebuild || engine.deferred() || /defer/i.test(script.migration.sql);
   const before = check ? findViolations(engine) : undefined;
+  const restoreSequences = keepSequences(engine);
   /** Texts, by name, of the triggers that went with their table. Extensions look after theirs themselves. */
   const lost = new Map<string, string[]>();
   const gone = new Set<string>();
@@ -115,6 +117,8 @@ export function runScript(engine: Engine, script: Script, rebuild: boolean): voi
       }
     }
   }
+  // Unless the migration sets them itself.
+  if (gone.size > 0 && !/sqlite_sequence/i.test(script.migration.sql)) restoreSequences();
   const found = before && newViolations(before, findViolations(engine));
   if (found) throw failed(script, `FOREIGN KEY constraint failed: ${found}`);
 }

@@ -4,6 +4,7 @@ import { DosqlError } from '../../errors/index.ts';
 import { strictCopy } from '../../migration/copy.ts';
 import { withoutForeignKeys } from '../../migration/rebuild.ts';
 import { needsRebuild, restoreTrigger, runStatement } from '../../migration/script.ts';
+import { keepSequences } from '../../migration/sequences.ts';
 import { findViolations, newViolations } from '../../migration/violations.ts';
 import { foldName, nameAt } from '../../sql/identifier.ts';
 import { tokenize } from '../../sql/tokenizer.ts';
@@ -81,6 +82,7 @@ export class Rebuild {
     this.#dropped.clear();
     const before = findViolations(engine);
     const triggers = drain(engine.sql.exec(TRIGGERS)) as [string, string][];
+    const restoreSequences = keepSequences(engine);
     engine.pragmas.assert();
     // Not outermost to the engine: what was violated before must not stop it.
     engine.depth++;
@@ -88,6 +90,7 @@ export class Rebuild {
       const result = engine.transactionSync(() => {
         const result = work();
         this.#restore(engine, triggers);
+        restoreSequences();
         const found = newViolations(before, findViolations(engine));
         if (found) throw new DosqlError('FOREIGN_KEY_VIOLATION', `FOREIGN KEY constraint failed: ${found}`);
         engine.ending();

@@ -204,6 +204,18 @@ test("libSQL's ALTER COLUMN rebuilds the table", async () => {
   expect((await client.execute('SELECT count(*) AS n FROM parts')).rows[0]!['n']).toBe(3);
 });
 
+test('a rebuilt table goes on with AUTOINCREMENT behind the rows that were deleted', async () => {
+  const client = await open();
+  await client.executeMultiple(`
+    CREATE TABLE tickets (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT);
+    INSERT INTO tickets (name) VALUES ('a'), ('b');
+    DELETE FROM tickets WHERE id = 2;
+  `);
+  await client.migrate(['ALTER TABLE tickets ALTER COLUMN name TO name text NOT NULL']);
+  const { rows } = await client.execute("INSERT INTO tickets (name) VALUES ('c') RETURNING id");
+  expect(rows[0]!['id']).toBe(3);
+});
+
 test('an interactive transaction sees its own rows, nobody else does, and it can end either way', async () => {
   const client = await open();
   const tx = await client.transaction('write');

@@ -400,6 +400,51 @@ CREATE TABLE users (id integer PRIMARY KEY, name text NOT NULL); INSERT INTO use
       expect(value(storage, 'SELECT count(*) FROM tree')).toBe(0);
     }));
 
+  it.each([
+    [
+      '',
+      'CREATE TABLE "__new_T" (id integer PRIMARY KEY AUTOINCREMENT, a, b); INSERT INTO "__new_T" (id, a) SELECT id, a FROM t; DROP TABLE t; ALTER TABLE "__new_T" RENAME TO "T";',
+    ],
+    [
+      ' when the old one is renamed first',
+      'ALTER TABLE t RENAME TO o; CREATE TABLE t (id integer PRIMARY KEY AUTOINCREMENT, a, b); INSERT INTO t (id, a) SELECT id, a FROM o; DROP TABLE o;',
+    ],
+  ])('never gives the key of a deleted row again where AUTOINCREMENT says so%s', (_, sql) =>
+    inObject(async (storage) => {
+      const last = 9007199254740993n;
+      for (const left of ['DELETE FROM t WHERE id > 1', 'DELETE FROM t']) {
+        await storage.deleteAll();
+        const base = {
+          id: '1',
+          sql: `CREATE TABLE t (id integer PRIMARY KEY AUTOINCREMENT, a); INSERT INTO t VALUES (1, 'x'), (${last}, 'y'); ${left};
+CREATE TABLE other (id integer PRIMARY KEY AUTOINCREMENT); INSERT INTO other VALUES (5);`,
+        };
+        await migrate(storage, [base, { id: '2', sql }]);
+        storage.sql.exec("INSERT INTO t (a) VALUES ('new')");
+        expect(value(storage, "SELECT CAST(id AS TEXT) FROM t WHERE a = 'new'")).toBe(`${last + 1n}`);
+        expect(
+          rows(storage, 'SELECT name, typeof(seq) FROM sqlite_sequence ORDER BY name COLLATE NOCASE'),
+        ).toEqual([
+          ['other', 'integer'],
+          [sql.includes('"T"') ? 'T' : 't', 'integer'],
+        ]);
+      }
+    }),
+  );
+
+  it('lets a migration set the keys of AUTOINCREMENT itself', () =>
+    inObject(async (storage) => {
+      const base = {
+        id: '1',
+        sql: 'CREATE TABLE t (id integer PRIMARY KEY AUTOINCREMENT); INSERT INTO t VALUES (9);',
+      };
+      const sql =
+        'DROP TABLE t; CREATE TABLE t (id integer PRIMARY KEY AUTOINCREMENT, a); DELETE FROM sqlite_sequence;';
+      await migrate(storage, [base, { id: '2', sql }]);
+      storage.sql.exec('INSERT INTO t (a) VALUES (1)');
+      expect(value(storage, 'SELECT id FROM t')).toBe(1);
+    }));
+
   it('a parent dropped for good while rows still refer to it fails, and goes with its children', () =>
     inObject(async (storage) => {
       await migrate(storage, [schema, data]);
