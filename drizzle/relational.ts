@@ -41,7 +41,9 @@ function prepareRelational(this: RelationalBuilder): Query {
   walk.step(tableConfig);
   if (!walkLevel(walk, this, config, tableConfig, tableConfig.tsName)) walk = undefined;
   const { form, params } = formAt(walk, build, this);
-  return session.query(form, params, mode === 'first' ? 'get' : 'all');
+  const query = session.query(form, params, mode === 'first' ? 'get' : 'all');
+  // What drizzle declares: a prepared one gives the same by every name.
+  return Object.assign(query, mode === 'first' ? { all: query.get } : { get: query.all });
 }
 
 function build(query: RelationalBuilder): Built {

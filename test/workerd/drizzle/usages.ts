@@ -455,6 +455,17 @@ export const usages: Record<string, (db: Db) => unknown> = {
       .prepare();
     return [query.all({ id: 1, from: 1 }), query.execute({ id: 3, from: 0 }).sync()];
   },
+  'relational: prepared, by every name': (db) => {
+    const many = db.query.users.findMany({ where: gt(users.id, sql.placeholder('id')) }).prepare();
+    const first = db.query.users.findFirst({ where: eq(users.id, sql.placeholder('id')) }).prepare();
+    return [
+      many.get({ id: 1 }),
+      many.all({ id: 9 }),
+      first.all({ id: 1 }),
+      first.get({ id: 2 }),
+      first.all({ id: 9 }),
+    ];
+  },
   'relational: nothing selected': (db) => messageOf(() => db.query.users.findMany({ columns: {} }).sync()),
   'a transaction': (db) => {
     const result = db.transaction((tx) => {
