@@ -201,18 +201,23 @@ export class AsyncSession extends Session {
     });
   }
 
-  /** @throws INVALID_ARGUMENT for what is no query, or a prepared one of another database or of a transaction */
+  /** @throws INVALID_ARGUMENT for what is no query, is one of another database, or was prepared elsewhere */
   #step(item: Batchable): Step {
     const [given, placeholders] = Array.isArray(item)
       ? (item as PreparedStep)
       : [item as Buildable | AsyncQuery];
     const prepared = given instanceof AsyncQuery;
-    if (prepared ? given.session !== this : typeof given?._prepare !== 'function')
-      throw new DosqlError(
-        'INVALID_ARGUMENT',
-        'A batch takes queries that are not awaited, and prepared queries of its own database.',
-      );
-    return { query: prepared ? given : this.#prepare(given._prepare()), placeholders };
+    if (prepared || typeof given?._prepare === 'function') {
+      const query = prepared ? given : this.#prepare(given._prepare());
+      const { session } = query;
+      // What was built elsewhere may run here, where that is the same database.
+      if (session === this || (!prepared && session.handle?.scope.engine === this.engine))
+        return { query, placeholders };
+    }
+    throw new DosqlError(
+      'INVALID_ARGUMENT',
+      'A batch takes queries of its own database that are not awaited, and what was prepared on it.',
+    );
   }
 
   /** `db.run(sql…)` and its like are no prepared queries, but tell what they would run. */
@@ -231,6 +236,8 @@ interface Step {
 
 function runNow({ query, placeholders }: Step): unknown {
   try {
+    // It may have been built on a transaction.
+    query.session.handle?.scope.check();
     return query.now(placeholders);
   } catch (error) {
     throw query.failed(error, placeholders);

@@ -33,6 +33,11 @@ describe('queries', () => {
           where: eq(users.id, 3),
         }),
       ).toEqual([{ name: 'Cy', posts: [{ title: 'Third' }] }]);
+      const one = { columns: { id: true }, where: eq(users.id, 1) } as const;
+      const first = db.query.users.findFirst(one).prepare();
+      expect([await first.all(), await first.get(), await first.execute()]).toEqual(Array(3).fill({ id: 1 }));
+      const many = db.query.users.findMany(one).prepare();
+      expect([await many.all(), await many.get(), await many.execute()]).toEqual(Array(3).fill([{ id: 1 }]));
     }));
 
   test('raw SQL answers rows, a row, arrays and a result', () =>
@@ -342,6 +347,17 @@ describe('batch', () => {
         await expect(db.batch([wrong as never])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
       const inside = await db.transaction(async (tx) => tx.select().from(users).prepare());
       await expect(db.batch([inside])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }));
+
+  test('refuses queries that were built on a transaction that has ended, or on a database that is not open', () =>
+    inDb(async (db, storage) => {
+      const inside = await db.transaction(async (tx) => [tx.delete(users)] as const);
+      await expect(db.batch(inside)).rejects.toMatchObject({ cause: { code: 'TRANSACTION_CLOSED' } });
+      const lazy = drizzle(() => DB('lazy', { storage }), { schema });
+      await expect(db.batch([lazy.delete(users)])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      await lazy.$count(users);
+      await db.batch([lazy.delete(comments)]);
+      expect([await db.$count(users), await db.$count(comments)]).toEqual([3, 0]);
     }));
 
   test('keeps nothing when one query fails, and names it', () =>
