@@ -17,7 +17,8 @@ export function statementError(
   if (reader || statement.tables.some((table) => table.string && table.name.includes('://'))) {
     return missingFeature(reader ?? 'A URL in table position', 'virtualTables', 'virtual', sql, error);
   }
-  return fromSqlite(error, text, { expected: statement.parameterCount, given: values.length }, ran);
+  const { parameterCount: expected, tables } = statement;
+  return fromSqlite(error, text, { expected, given: values.length, tables, ran });
 }
 
 function missingFeature(

@@ -35,7 +35,7 @@ const CONSTRAINT =
 
 /** What other messages mean: [pattern, code]. The last one is anything. */
 const MESSAGES: readonly [RegExp, DosqlErrorCode][] = [
-  [/no such table: (?<table>.+?)(?= at offset \d|: SQLITE_|$)/, 'NO_SUCH_TABLE'],
+  [/no such table: (?:main\.)?(?<table>.+?)(?= at offset \d|: SQLITE_|$)/, 'NO_SUCH_TABLE'],
   [
     /(?:no such column: |has no column named )(?<column>.+?)(?= - should| at offset \d|: SQLITE_|$)/,
     'NO_SUCH_COLUMN',
@@ -43,12 +43,25 @@ const MESSAGES: readonly [RegExp, DosqlErrorCode][] = [
   [/syntax error|incomplete input|unrecognized token/, 'SYNTAX_ERROR'],
   [/Wrong number of parameter bindings/, 'PARAMETER_COUNT'],
   [/SQL is not enabled/, 'SQL_NOT_ENABLED'],
-  [/datatype mismatch|cannot store \w+ value/, 'DATATYPE_MISMATCH'],
+  [/datatype mismatch/, 'DATATYPE_MISMATCH'],
   [/not authorized|prohibited|access to .* is/, 'NOT_AUTHORIZED'],
   [/is locked|SQLITE_LOCKED/, 'TABLE_LOCKED'],
   [/SQLITE_FULL|database or disk is full/, 'DATABASE_FULL'],
   [/SQLITE_CONSTRAINT/, 'CONSTRAINT_VIOLATION'],
   [/^/, 'SQL_ERROR'],
+];
+
+/** What to do, behind SQLite's own words: [pattern, advice]. */
+const ADVICE: readonly [RegExp, string][] = [
+  [
+    /no such table: _dosql_/,
+    'Was the object emptied while its database was open? Call ctx.abort() after ctx.storage.deleteAll().',
+  ],
+  [/is locked|SQLITE_LOCKED/, 'A row iterator or cursor was not read to its end.'],
+  [
+    /JSON cannot hold BLOB/,
+    'Leave the BLOB column out (Drizzle: { columns: { name: false } }), or give hex(column).',
+  ],
 ];
 
 /** The error for a limit that is known before the statement runs. */
@@ -61,6 +74,15 @@ export function limitExceeded(name: string, value: number, actual: number, state
   );
 }
 
+/** What is known of the statement that failed. */
+interface Given {
+  readonly expected?: number;
+  readonly given?: number;
+  readonly tables?: readonly { readonly name: string }[];
+  /** The text that ran, where it is not the caller's. */
+  readonly ran?: string;
+}
+
 /**
  * Turns an error of `sql.exec` into a DosqlError. The runtime gives plain Errors with only a message (ending in
  * `: SQLITE_XXX`), worded differently from one SQLite version to the next, so the text is all there is to read.
@@ -68,30 +90,36 @@ export function limitExceeded(name: string, value: number, actual: number, state
 export function fromSqlite(
   cause: unknown,
   statement?: string,
-  parameters?: { expected: number; given: number },
-  ran = statement,
+  { expected, given, tables, ran = statement }: Given = {},
 ): DosqlError {
   if (cause instanceof DosqlError) return cause;
   const said = cause instanceof Error ? cause.message : String(cause);
-  const [at, offset] = / at offset (\d+)/.exec(said) ?? [];
+  const [place, offset] = / at offset (\d+)/.exec(said) ?? [];
   // A place in a text that is not the caller's would mislead, unless both begin alike.
-  const elsewhere = at && !ran?.startsWith(statement?.slice(0, Number(offset)) ?? '');
-  const message = elsewhere ? said.replace(at, '') : said;
+  const elsewhere = place && !ran?.startsWith(statement?.slice(0, Number(offset)) ?? '');
+  const message = elsewhere ? said.replace(place, '') : said;
   const error = (code: DosqlErrorCode, text: string, details: ErrorDetails) =>
     new DosqlError(code, text, { statement, cause, ...details });
 
+  // The words of RAISE() are the user's, whatever they say.
+  if (/SQLITE_CONSTRAINT_TRIGGER/.test(message)) return error('CONSTRAINT_VIOLATION', message, {});
+
+  /** `users.email, users.tenant`; a name may hold a dot or a comma itself. */
+  const at = (code: DosqlErrorCode, place: string) => {
+    const known = tables?.find(({ name }) => place.startsWith(`${name}.`));
+    const table = known?.name ?? place.split('.', 1)[0]!;
+    return error(code, message, { table, columns: place.slice(table.length + 1).split(`, ${table}.`) });
+  };
   const [, kind, index, subject = ''] = CONSTRAINT.exec(message) ?? [];
   if (kind) {
     const code = `${kind.replace(' ', '_')}_VIOLATION` as DosqlErrorCode;
-    // `users.email, users.tenant`; a CHECK has a name or its expression, an index over expressions its name.
+    // A CHECK has a name or its expression, an index over expressions its name.
     const constraint = kind === 'CHECK' ? subject : index;
     if (constraint || !subject) return error(code, message, { constraint });
-    const columns = subject.split(', ').map((column) => column.slice(column.indexOf('.') + 1));
-    return error(code, message, { table: subject.split('.', 1)[0], columns });
+    return at(code, subject);
   }
-
-  // The words of RAISE() are the user's, whatever they say.
-  if (/SQLITE_CONSTRAINT_TRIGGER/.test(message)) return error('CONSTRAINT_VIOLATION', message, {});
+  const [, strict] = /cannot store .+? column (.+?): SQLITE_/.exec(message) ?? [];
+  if (strict) return at('DATATYPE_MISMATCH', strict);
 
   const exceeded = LIMITS.find(([pattern]) => pattern.test(message));
   if (exceeded) {
@@ -106,15 +134,12 @@ export function fromSqlite(
     code,
     code === 'SQL_NOT_ENABLED'
       ? 'This Durable Object class has no SQL storage. Declare it with `new_sqlite_classes` in the [[migrations]] of wrangler.toml; a class already deployed with `new_classes` cannot be changed.'
-      : code === 'PARAMETER_COUNT' && parameters
-        ? `The statement has ${parameters.expected} parameters, ${parameters.given} values were given.`
-        : code === 'NO_SUCH_TABLE' && /^_dosql_/.test(table!)
-          ? `${message}. Was the object emptied while its database was open? Call ctx.abort() after ctx.storage.deleteAll().`
-          : code === 'TABLE_LOCKED'
-            ? `${message}. A row iterator or cursor was not read to its end.`
-            : /JSON cannot hold BLOB/.test(message)
-              ? `${message}. Leave the BLOB column out (Drizzle: { columns: { name: false } }), or give hex(column).`
-              : message,
+      : code === 'PARAMETER_COUNT' && given !== undefined
+        ? `The statement has ${expected} parameters, ${given} values were given.`
+        : ADVICE.reduce(
+            (text, [pattern, advice]) => (pattern.test(said) ? `${text}. ${advice}` : text),
+            message,
+          ),
     {
       table,
       columns: column ? [column] : undefined,

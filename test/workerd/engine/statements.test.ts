@@ -291,6 +291,7 @@ describe('what a statement may not be', () => {
     'too many columns',
     'no such table: x',
     'syntax error',
+    'UNIQUE constraint failed: a.b',
   ])('RAISE of a trigger is a violation, also when it says "%s"', (words) =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });
@@ -320,6 +321,28 @@ describe('what a statement may not be', () => {
         constraint: 'positive',
       });
       await expect(db.run('SELECT 1 +')).rejects.toMatchObject({ statement: 'SELECT 1 +' });
+    }));
+
+  it('names them where names hold dots and commas, and the column that a STRICT table refuses', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.run(
+        'CREATE TABLE "a.b" ("x, y" INTEGER UNIQUE, "z.z" INTEGER, w INTEGER, UNIQUE ("z.z", w)) STRICT',
+      );
+      await db.run('INSERT INTO "a.b" VALUES (1, 1, 1)');
+      const of = (values: string) => db.run(`INSERT INTO "a.b" VALUES (${values})`);
+      await expect(of('1, 2, 2')).rejects.toMatchObject({ table: 'a.b', columns: ['x, y'] });
+      await expect(of('2, 1, 1')).rejects.toMatchObject({ table: 'a.b', columns: ['z.z', 'w'] });
+      await expect(of("3, 3, 'x'")).rejects.toMatchObject({
+        code: 'DATATYPE_MISMATCH',
+        table: 'a.b',
+        columns: ['w'],
+      });
+      await db.run('CREATE TRIGGER r AFTER DELETE ON "a.b" BEGIN INSERT INTO gone VALUES (1); END');
+      await expect(db.run('DELETE FROM "a.b"')).rejects.toMatchObject({
+        code: 'NO_SUCH_TABLE',
+        table: 'gone',
+      });
     }));
 });
 
