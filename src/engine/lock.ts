@@ -30,6 +30,14 @@ export class Lock {
     }
   }
 
+  /** For the holder: lets others pass for as long as `wait` takes, then has the lock again before those that wait. */
+  async pause(wait: Promise<void>): Promise<void> {
+    this.#busy = false;
+    await wait;
+    if (this.#busy) await new Promise<void>((resolve) => this.#queue.unshift(resolve));
+    this.#busy = true;
+  }
+
   /** Runs synchronous work, at once when the lock is free, else when its turn comes. */
   async shared<T>(work: () => T): Promise<T> {
     return this.#busy ? this.exclusive(work) : work();

@@ -97,8 +97,10 @@ async function outermost<T>(
     streak.length = 0;
     streak.start = now;
   } else if (++streak.length >= RUN_LENGTH || now - streak.start > RUN_MS) {
-    await scheduler.wait(0);
     streak.length = 0;
+    streak.start = now;
+    // Who comes in meanwhile may block all events, this timer too, until its calls are through: they must not wait.
+    await engine.lock.pause(scheduler.wait(0));
     streak.start = Date.now();
   }
   engine.pragmas.assert();

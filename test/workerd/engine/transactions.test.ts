@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
 import { DB, type Transaction } from '../../../src/index.ts';
-import { inObject } from '../object.ts';
+import { freshStub, inObject } from '../object.ts';
 
 const CREATE = 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE)';
 
@@ -238,6 +238,31 @@ describe('asynchronous transactions', () => {
       expect(runs).toBeLessThan(500);
       expect(await ids()).toEqual([1]);
     }));
+
+  it('do not stand in the way of a request that blocks all others, during a long run of them', async () => {
+    const stub = freshStub();
+    let done = false;
+    const loop = inObject(async (storage) => {
+      const { db, insert } = await opened(storage);
+      await insert(0);
+      while (!done) await db.transaction((tx) => tx.query('SELECT 1'));
+    }, stub);
+    for (let i = 1; i <= 5; i++) {
+      await inObject(async (storage, ctx) => {
+        const db = await DB('t', { storage });
+        await ctx.blockConcurrencyWhile(async () => {
+          await db.run('INSERT INTO t (id) VALUES (?)', [i]);
+          await db.transaction((tx) => tx.run('UPDATE t SET v = id WHERE id = ?', [i]));
+        });
+      }, stub);
+    }
+    done = true;
+    await loop;
+    await inObject(async (storage) => {
+      const { rows } = await (await DB('t', { storage })).query('SELECT v FROM t', [], { rows: 'values' });
+      expect(rows).toEqual([[null], ['1'], ['2'], ['3'], ['4'], ['5']]);
+    }, stub);
+  });
 
   it("keep the caller's AsyncLocalStorage context, also after waiting for their turn", () =>
     inObject(async (storage) => {
