@@ -19,15 +19,15 @@ interface Budget {
 
 const PARQUET = /^\.\/(virtual|fsx|lakehouse)$/;
 const adapter = { without: /^(src|drizzle)\//, limit: 3 };
-const driver = { without: /^src\//, limit: 9.2 };
+const driver = { without: /^src\//, limit: 9.3 };
 
 /**
  * What a user's Worker may grow by. Every entry is in at least one row. The limits are today's sizes, so that they only
  * go down; ARCHITECTURE.md says what they were meant to be.
  */
 const BUDGETS: Budget[] = [
-  { what: 'core', entries: (entry) => entry === '.', limit: 22.5 },
-  { what: 'errors', entries: (entry) => entry === './errors', limit: 2 },
+  { what: 'core', entries: (entry) => entry === '.', limit: 23.2 },
+  { what: 'errors', entries: (entry) => entry === './errors', limit: 2.1 },
   { what: 'driver, async', entries: (entry) => entry === './drizzle', ...driver },
   { what: 'driver, sync', entries: (entry) => entry === './drizzle/sync', ...driver },
   { what: 'migrator', entries: (entry) => entry === './drizzle/migrator', ...driver, limit: 1 },
@@ -67,24 +67,24 @@ const BUDGETS: Budget[] = [
     what: 'server with export, import and migrate',
     entries: (entry) => entry === './server',
     without: /^src\/(?!server\/)/,
-    limit: 27,
+    limit: 27.1,
   },
   {
     what: 'server, its own code',
     entries: (entry) => entry === './server',
     without: /^src\/(?!server\/)|^src\/server\/(transfer\/|migrate)/,
-    limit: 17.2,
+    limit: 17.3,
   },
   {
     what: 'core + wal + cdc',
     entries: (entry) => /^\.(\/wal|\/cdc)?$/.test(entry),
     needs: './cdc',
-    limit: 42.5,
+    limit: 43.3,
   },
   {
     what: 'everything but Parquet, without Drizzle',
     entries: (entry) => !PARQUET.test(entry) && !/^\.\/(drizzle|adapters|server|client)/.test(entry),
-    limit: 46.8,
+    limit: 47.6,
   },
 ];
 
