@@ -1,11 +1,12 @@
 import type { IntegerMode } from '../engine/integers.ts';
 import { foldName } from '../sql/identifier.ts';
+import { snapshotKey } from '../wal/consumer.ts';
 import type { ChangeLog } from '../wal/index.ts';
 import type { LogStore } from '../wal/store.ts';
 import type { CdcEvent } from './event.ts';
 import { originalValue, plainValue } from './json.ts';
 
-/** What a consumer has had of its snapshot; JSON in `_dosql_meta` under `snapshot:<consumer>` until all was acknowledged. */
+/** What a consumer has had of its snapshot; JSON in `_dosql_meta` until all was acknowledged. */
 export interface Progress {
   /** All tables are read as they were right after this entry. */
   lsn: number;
@@ -47,7 +48,7 @@ export class Snapshot {
 
   constructor(store: LogStore, consumer: string) {
     this.#store = store;
-    this.#key = `snapshot:${consumer}`;
+    this.#key = snapshotKey(consumer);
   }
 
   /** Fixes the moment, and returns its LSN. */

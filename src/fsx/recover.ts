@@ -2,20 +2,16 @@ import type { Tiers } from './tiers.ts';
 
 const DAY = 86_400_000;
 
-/** Gives up what an earlier instance, or a failed call, left unfinished. Returns how many files there were. */
+/**
+ * Gives up what an earlier instance, or a failed call, left unfinished. Returns how many files there were. They wait as
+ * dead ones do: in a database that was restored to an earlier point, a file may look unfinished that is not.
+ */
 export async function recover(tiers: Tiers): Promise<number> {
-  const { manifest, cold } = tiers;
+  const { manifest } = tiers;
   let found = 0;
-  for (const [id, key] of manifest.all("SELECT id,key FROM _dosql_tier_seg WHERE state='pending'") as [
-    number,
-    string,
-  ][]) {
+  for (const [id] of manifest.all("SELECT id FROM _dosql_tier_seg WHERE state='pending'") as [number][]) {
     if (tiers.working.has(id)) continue;
-    // The row goes last: as long as it is there, the object is not forgotten.
-    await cold.delete(key);
-    await tiers.transaction(() =>
-      manifest.run("DELETE FROM _dosql_tier_seg WHERE id=? AND state='pending'", id),
-    );
+    await tiers.transaction(() => manifest.kill([id]));
     found++;
   }
   if (found) await tiers.onStep('recovered');

@@ -17,7 +17,8 @@ export function resultJson({ rows, lastInsertRowid, ...rest }: Ran): object {
 export async function answer(session: Session, said: Record<string, unknown>): Promise<object> {
   const { sql, params, statements } = said;
   if (statements === undefined) return resultJson(await one(session, sql as string, paramsFromJson(params)));
-  if (!Array.isArray(statements)) throw new DosqlError('INVALID_ARGUMENT', 'statements is an array.');
+  if (!Array.isArray(statements) || sql !== undefined)
+    throw new DosqlError('INVALID_ARGUMENT', 'Send either sql or statements, which is an array.');
   const { engine, limits } = session;
   within('statements', limits.statements, statements.length, 'Send several batches.');
   const items = statements.map((item) => ready(session, ...statement(item)));

@@ -118,9 +118,12 @@ export async function issueToken(
   const alg = shared ? 'HS256' : (algorithm ?? (key as JWK).alg ?? 'EdDSA');
   const signing = shared ? secretOf(key) : key instanceof CryptoKey ? key : await importJWK(key, alg);
   const now = Math.floor(Date.now() / 1000);
+  const audience = typeof database === 'string' ? [database] : [...(database ?? [])];
+  if (!audience.length) throw new DosqlError('INVALID_ARGUMENT', 'A token is for a database: give its name.');
+  claims({ access, tables, rows });
   return new SignJWT({ access, ...(tables && { tables: [...tables] }), ...(rows !== undefined && { rows }) })
     .setProtectedHeader({ alg })
-    .setAudience(typeof database === 'string' ? database : [...database])
+    .setAudience(audience)
     .setIssuedAt(now)
     .setExpirationTime(now + expiresIn)
     .sign(signing);

@@ -116,7 +116,11 @@ export class Consumer {
 
   /** Forgets the consumer; what it held can be pruned. */
   delete(): Promise<void> {
-    return this.turn(() => void this.store.run('DELETE FROM _dosql_consumer WHERE name=?', this.name));
+    return this.turn(() => {
+      const { store, name } = this;
+      store.run('DELETE FROM _dosql_consumer WHERE name=?', name);
+      store.run('DELETE FROM _dosql_meta WHERE k=?', snapshotKey(name));
+    });
   }
 
   #place(from: 'now' | 'start' | number, state: string): void {
@@ -138,6 +142,11 @@ export class Consumer {
     const [epoch, acked, intent] = row as [string, number, number | null];
     return { epoch, acked, intent };
   }
+}
+
+/** Where `_dosql_meta` says how far the snapshot of a consumer is. */
+export function snapshotKey(consumer: string): string {
+  return `snapshot:${consumer}`;
 }
 
 /** What `_dosql_consumer` says of a consumer's options. */

@@ -1,6 +1,9 @@
 import type { Row } from '../engine/values.ts';
 
-/** What happened to one row, or a message or schema change in the same order. Rows of equal state may be one object. */
+/**
+ * What happened to one row, or a message or schema change in the same order. To be read only: rows of equal state may be
+ * one object, and a repeated batch may have the same ones.
+ */
 export interface ChangeEvent {
   /** `epoch.lsn`: unique for ever, also when the object is restored to an earlier point. */
   id: string;

@@ -53,6 +53,17 @@ describe('retention', () => {
       expect(seen).toEqual(['snapshot 1', 'snapshot 2', 'snapshot 3', 'update 13']);
     }));
 
+  it('forgets a snapshot with its consumer', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await fill(db, 3);
+      const cdc = createCDC(db, { consumer: 'search', from: 'snapshot' });
+      await cdc.drain({ limit: 1 });
+      await cdc.ack();
+      await (await db.log.consumer('search')).delete();
+      expect(await createCDC(db, { consumer: 'search', from: 'now' }).drain()).toEqual([]);
+    }));
+
   it('expires a consumer that lags too far where it says so, and starts it over with a snapshot', () =>
     inObject(async (storage) => {
       const db = await opened(storage, { retain: 0 });

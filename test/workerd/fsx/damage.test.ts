@@ -114,6 +114,19 @@ describe('objects that nothing names', () => {
       }
       expect(await keys()).toEqual(['dosql/another/events/x.parquet']);
     }));
+
+  it('stay as long where a restored database takes their file for unfinished', () =>
+    inObject(async (storage) => {
+      const cold = memoryStore();
+      const db = await openTiers(storage, { cold, keepDeadFor: '30d' });
+      await db.run(EVENTS);
+      await fill(db, 100);
+      await db.maintenance();
+      const [[key]] = files(storage) as [[string, number, number]];
+      storage.sql.exec("UPDATE _dosql_tier_seg SET state='pending'");
+      expect((await db.maintenance()).extensions['tiers']).toMatchObject({ recovered: 1 });
+      expect((await cold.list('dosql/')).objects.map((object) => object.key)).toContain(key);
+    }));
 });
 
 /** An object whose rows are archived, evicted after what else was done. */

@@ -37,6 +37,15 @@ test('a handler without auth is not made, and one for nobody says so once', () =
     warn.mockRestore();
   }));
 
+test('no token is issued that no server would take', async () => {
+  for (const options of [
+    { access: 'read' },
+    { database: [], access: 'read' },
+    { database: 'a', access: 'rw' },
+  ])
+    await expect(issueToken(SECRET, options as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+});
+
 test('every bad token is answered alike, and none is repeated', () =>
   withTokens(async ({ post }) => {
     const good = { database: 'served', access: 'write' } as const;

@@ -125,6 +125,10 @@ test('an error has a code and a status, and no stack, statement or value', () =>
         table: 'nowhere',
       },
     });
+    expect(await post('/query', { sql: 'SELECT 1', statements: ['SELECT 2'] })).toMatchObject({
+      status: 400,
+      body: { code: 'INVALID_ARGUMENT' },
+    });
     expect(await post('/query', 'not json')).toMatchObject({
       status: 400,
       body: { code: 'INVALID_ARGUMENT' },
