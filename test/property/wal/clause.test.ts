@@ -95,6 +95,7 @@ describe('clauses in a statement', () => {
 function logOf(times: readonly number[], transactions: readonly (readonly [number, number])[]): LogStore {
   return {
     segments: [{ name: '_dosql_log', first: 1, last: times.length }],
+    engine: { depth: 0 },
     last: () => times.length,
     all(sql: string, lsn: number) {
       if (sql.includes('_dosql_tx')) return transactions.filter(([, last]) => last > lsn).slice(0, 1);

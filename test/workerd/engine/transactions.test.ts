@@ -242,9 +242,12 @@ describe('asynchronous transactions', () => {
   it('do not stand in the way of a request that blocks all others, during a long run of them', async () => {
     const stub = freshStub();
     let done = false;
-    const loop = inObject(async (storage) => {
-      const { db, insert } = await opened(storage);
+    await inObject(async (storage) => {
+      const { insert } = await opened(storage);
       await insert(0);
+    }, stub);
+    const loop = inObject(async (storage) => {
+      const db = await DB('t', { storage });
       while (!done) await db.transaction((tx) => tx.query('SELECT 1'));
     }, stub);
     for (let i = 1; i <= 5; i++) {
