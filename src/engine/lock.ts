@@ -30,12 +30,16 @@ export class Lock {
     }
   }
 
-  /** For the holder: lets others pass for as long as `wait` takes, then has the lock again before those that wait. */
+  /** For the holder: lets pass who comes while `wait` takes, then goes on; who waits behind it goes on waiting. */
   async pause(wait: Promise<void>): Promise<void> {
+    // Calls that are made at once, without awaiting this one, wait behind it as ever.
+    await undefined;
+    const behind = this.#queue.splice(0);
     this.#busy = false;
     await wait;
     if (this.#busy) await new Promise<void>((resolve) => this.#queue.unshift(resolve));
     this.#busy = true;
+    this.#queue.unshift(...behind);
   }
 
   /** Runs synchronous work, at once when the lock is free, else when its turn comes. */

@@ -1,27 +1,53 @@
 import { expect, test } from 'vitest';
 import { Lock } from '../../../src/engine/lock.ts';
 
-test('a holder that pauses lets newcomers pass, and goes on before those that waited', async () => {
+/** A promise, and how to resolve it. */
+function gate(): [Promise<void>, () => void] {
+  let open!: () => void;
+  return [new Promise<void>((resolve) => (open = resolve)), open];
+}
+
+test('calls have their turn in the order in which they are made', async () => {
   const lock = new Lock();
   const seen: string[] = [];
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const holder = lock.exclusive(async () => {
-    await lock.pause(promise);
-    seen.push('holder');
-    expect(lock.busy).toBe(true);
+  const [slow, finish] = gate();
+  const all = [
+    lock.exclusive(async () => {
+      await slow;
+      seen.push('a');
+    }),
+    lock.shared(() => seen.push('b')),
+    lock.exclusive(async () => void seen.push('c')),
+  ];
+  expect(lock.waiting).toBe(2);
+  finish();
+  await Promise.all(all);
+  expect(seen).toEqual(['a', 'b', 'c']);
+  expect(lock.busy).toBe(false);
+});
+
+test('a pause lets pass who comes during it, and nobody who waited before', async () => {
+  const lock = new Lock();
+  const seen: string[] = [];
+  const [pause, goOn] = gate();
+  const [slow, finish] = gate();
+  const paused = lock.exclusive(async () => {
+    await lock.pause(pause);
+    seen.push('paused');
   });
-  await lock.shared(() => seen.push('passes'));
-  const other = lock.exclusive(async () => {
-    const waits = lock.shared(() => seen.push('waits'));
-    // The pause ends while another has the lock.
-    resolve();
-    await promise;
-    await null;
-    seen.push('other');
-    return { waits };
+  const behind = [lock.shared(() => seen.push('b')), lock.exclusive(() => void seen.push('c'))];
+  await undefined;
+  await undefined;
+  expect(lock.busy).toBe(false);
+  const first = lock.exclusive(async () => {
+    seen.push('newcomer');
+    await slow;
   });
-  await (await other).waits;
-  await holder;
-  expect(seen).toEqual(['passes', 'other', 'holder', 'waits']);
+  const second = lock.exclusive(() => void seen.push('another'));
+  goOn();
+  await pause;
+  finish();
+  await Promise.all([paused, first, second, ...behind]);
+  expect(seen).toEqual(['newcomer', 'paused', 'b', 'c', 'another']);
   expect(lock.busy).toBe(false);
 });
