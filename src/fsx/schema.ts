@@ -33,16 +33,17 @@ export class TierSchema {
     if (this.#dropped && ![...live.values()].includes(this.#dropped)) this.#forget(this.#dropped);
     for (const [name, root] of this.#roots) {
       const now = live.get(root);
-      if (now && now !== name) moved = true;
-      // Of a table that takes another one's place the columns are looked at below.
-      if (now && now !== name && this.tiers.tables.has(name)) {
+      if (!now || now === name) continue;
+      moved = true;
+      if (this.tiers.tables.has(name)) {
         for (const table of ['_dosql_tier_seg', '_dosql_tier_schema'])
           manifest.run(`UPDATE ${table} SET tbl=? WHERE tbl=?`, now, name);
         manifest.bump();
-      }
-      // Rows that were copied have new rowids, and those in the files mean nothing any more.
-      if (now && now !== name && !describeTier(this.tiers.engine.sql, now)?.integerKey)
+      } else if (manifest.active(now).length && !describeTier(this.tiers.engine.sql, now)?.integerKey) {
+        // It takes another one's place (its columns are looked at below): rows that were copied have new rowids, and
+        // those in the files mean nothing any more.
         manifest.run("UPDATE _dosql_tier_seg SET rid_hi=NULL WHERE tbl=? AND state='active'", now);
+      }
     }
     this.settle(verb === 'ALTER' ? (moved ? 'table' : 'columns') : undefined);
   }

@@ -68,6 +68,28 @@ describe('a table with archived rows that is built anew', () => {
       expect(rows).toEqual([{ n: 15, ids: 15 }]);
     }));
 
+  it('leaves other tables free to be: parents of others, or without a key', () =>
+    inObject(async (storage) => {
+      const db = await archived(storage, 'id TEXT PRIMARY KEY, v TEXT', keys);
+      await db.run('CREATE TABLE parents (id INTEGER PRIMARY KEY)');
+      await db.run('CREATE TABLE children (parent INTEGER REFERENCES parents ON DELETE CASCADE)');
+      await db.run('CREATE TABLE plain (a)');
+      await db.batch([['INSERT INTO parents VALUES (1)'], ['INSERT INTO children VALUES (1)']]);
+      const sql = ['parents (id INTEGER PRIMARY KEY, name TEXT)', 'plain (a, name)']
+        .map((table) => [table, table.split(' ')[0]!] as const)
+        .map(
+          ([table, name]) => `CREATE TABLE __new_${table};
+INSERT INTO __new_${name} SELECT *, 'x' FROM ${name};
+DROP TABLE ${name};
+ALTER TABLE __new_${name} RENAME TO ${name};`,
+        );
+      await db.migrate([{ id: 'others', sql: sql.join('\n') }]);
+      expect(
+        (await db.query('SELECT id, name, parent FROM parents JOIN children ON parent = id')).rows,
+      ).toEqual([{ id: 1, name: 'x', parent: 1 }]);
+      expect((await db.query('SELECT count(*) AS n FROM items')).rows).toEqual([{ n: 12 }]);
+    }));
+
   it('takes no NOT NULL for a column that is NULL in an archived row, until it has a value', () =>
     inObject(async (storage) => {
       const db = await archived(storage, 'id INTEGER PRIMARY KEY, v TEXT', [
