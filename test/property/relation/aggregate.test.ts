@@ -14,9 +14,9 @@ const COLUMNS: readonly RelationColumn[] = [
 ];
 const NOCASE = COLUMNS.map((column, c) => (c === 0 ? { ...column, collate: 'NOCASE' } : column));
 
-// Sums of these are exact in any order.
+// Sums of these are the same in any order: all that is small makes less than half a unit of a double of 2^62.
 const numbers = fc.constantFrom(0, 1, 2, -3, 7, 4611686018427387904n);
-const reals = fc.constantFrom(0, 0.5, -1.25, 3, 1024);
+const reals = fc.constantFrom(0, 0.5, -1.25, 3, 4);
 const texts = fc.constantFrom('a', 'A', 'b', 'é', '', '5');
 const mixed: fc.Arbitrary<Cell> = fc.oneof(numbers, reals, texts, fc.constant(new Uint8Array([97])));
 const nullable = <T>(cell: fc.Arbitrary<T>) => fc.option(cell, { nil: null, freq: 5 });
