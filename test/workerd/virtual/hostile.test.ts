@@ -12,7 +12,6 @@ function options(asked: string[] = []): VirtualOptions & { https: object } {
   return {
     maxBytes: 100_000,
     maxRows: 1000,
-    timeoutMs: 300,
     https: {
       allow: ALLOW,
       headers: () => ({ authorization: 'Bearer secret' }),
@@ -24,15 +23,18 @@ function options(asked: string[] = []): VirtualOptions & { https: object } {
   };
 }
 
-async function outcome(source: string, asked: string[] = []) {
-  return withVirtual(async (db) => {
-    try {
-      return (await db.query(`SELECT * FROM ${source}`)).rows;
-    } catch (error) {
-      if (!isDosqlError(error)) throw error;
-      return error;
-    }
-  }, options(asked));
+async function outcome(source: string, asked: string[] = [], timeoutMs = 20_000) {
+  return withVirtual(
+    async (db) => {
+      try {
+        return (await db.query(`SELECT * FROM ${source}`)).rows;
+      } catch (error) {
+        if (!isDosqlError(error)) throw error;
+        return error;
+      }
+    },
+    { ...options(asked), timeoutMs },
+  );
 }
 
 /** What must never be asked for, whether a statement says it or a redirect. */
@@ -199,7 +201,12 @@ describe('answers', () => {
     ['lying.parquet', 'SOURCE_FAILED'],
     ['endless.parquet', 'LIMIT_EXCEEDED'],
   ])('%s is %s', async (path, code) => {
-    const error = await outcome(`'${SITE}${path}?token=hidden'`);
+    // A busy machine takes its time: only what never ends is to meet the limit.
+    const error = await outcome(
+      `'${SITE}${path}?token=hidden'`,
+      [],
+      path === 'stalled.json' ? 300 : undefined,
+    );
     expect(error).toMatchObject({ code });
     expect(String(error)).not.toMatch(/hidden|secret/);
   });
@@ -233,7 +240,7 @@ describe('answers', () => {
         expect(asked.length - first).toBeLessThanOrEqual(first);
         expect((await sum('whole.parquet')).rows).toEqual([{ n: 100, s: 1004950 }]);
       },
-      { ...options(asked), maxBytes: 2_000_000, maxRows: 50_000, timeoutMs: 10_000 },
+      { ...options(asked), maxBytes: 2_000_000, maxRows: 50_000 },
     );
   });
 
