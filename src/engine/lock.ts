@@ -1,3 +1,6 @@
+/** Microtasks from a call of a query builder, in `Promise.all` say, to its turn, and as many again. */
+const TICKS = 8;
+
 /**
  * A first-in, first-out lock in front of one connection. It passes from holder to waiter without being free in
  * between, so no microtask can slip into somebody's transaction; and waiters go on after an `await` of their own, which
@@ -32,8 +35,9 @@ export class Lock {
 
   /** For the holder: lets pass who comes while `wait` takes, then goes on; who waits behind it goes on waiting. */
   async pause(wait: Promise<void>): Promise<void> {
-    // Calls that are made at once, without awaiting this one, wait behind it as ever.
-    await undefined;
+    // Calls that are made at once, without awaiting this one, wait behind it as ever; a query builder makes its own only
+    // some microtasks later.
+    for (let i = 0; i < TICKS; i++) await undefined;
     const behind = this.#queue.splice(0);
     this.#busy = false;
     await wait;

@@ -277,6 +277,20 @@ describe('transactions', () => {
         cause: { code: 'USE_TRANSACTION_HANDLE' },
       });
     }));
+
+  test('a call made behind one at once has its turn behind it, also during a long run of them', () =>
+    inDb(async (db) => {
+      for (let i = 0; i < 40; i++) {
+        const seen: string[] = [];
+        const query = async () => {
+          await db.select().from(users);
+          seen.push('query');
+        };
+        await Promise.all([db.transaction(async () => void seen.push('transaction')), query()]);
+        expect(seen).toEqual(['transaction', 'query']);
+        await db.transaction(async () => {});
+      }
+    }));
 });
 
 describe('batch', () => {
