@@ -101,8 +101,9 @@ export function fromSqlite(
   const error = (code: DosqlErrorCode, text: string, details: ErrorDetails) =>
     new DosqlError(code, text, { statement, cause, ...details });
 
-  // The words of RAISE() are the user's, whatever they say.
-  if (/SQLITE_CONSTRAINT_TRIGGER/.test(message)) return error('CONSTRAINT_VIOLATION', message, {});
+  // The words of RAISE() are the user's, whatever they say; a key with RESTRICT is a trigger within SQLite.
+  if (/^(?!FOREIGN KEY constraint failed: S).*SQLITE_CONSTRAINT_TRIGGER/s.test(message))
+    return error('CONSTRAINT_VIOLATION', message, {});
 
   /** `users.email, users.tenant`; a name may hold a dot or a comma itself. */
   const at = (code: DosqlErrorCode, place: string) => {

@@ -323,6 +323,16 @@ describe('what a statement may not be', () => {
       await expect(db.run('SELECT 1 +')).rejects.toMatchObject({ statement: 'SELECT 1 +' });
     }));
 
+  it('is one of the foreign key also where the key says RESTRICT', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.run('CREATE TABLE p (id INTEGER PRIMARY KEY)');
+      await db.run('CREATE TABLE c (p REFERENCES p ON DELETE RESTRICT ON UPDATE RESTRICT)');
+      await db.run('INSERT INTO p VALUES (1); INSERT INTO c VALUES (1)');
+      for (const sql of ['DELETE FROM p', 'UPDATE p SET id = 2'])
+        await expect(db.run(sql)).rejects.toMatchObject({ code: 'FOREIGN_KEY_VIOLATION' });
+    }));
+
   it('names them where names hold dots and commas, and the column that a STRICT table refuses', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });
