@@ -62,8 +62,9 @@ export class SchemaFollower {
     const { store, choice } = this;
     const live = new Map(this.#live().map((table) => [foldName(table.name), table]));
     const present = [...store.byId.values()].filter((table) => !table.dropped);
+    const captured = this.#changing ? undefined : this.#captured();
     for (const table of present) {
-      const name = this.#changing ? foldName(table.name) : this.#captured(table);
+      const name = foldName(captured ? (captured.get(triggerNames(table)[0]!) ?? '') : table.name);
       const found = live.get(name) ?? [...live.values()].find(({ root }) => this.#roots.get(root) === name);
       if (found) table.name = found.name;
       else {
@@ -101,10 +102,10 @@ export class SchemaFollower {
       .map(([name, root, ddl]) => ({ name: name as string, root: root as number, ddl: ddl as string }));
   }
 
-  /** Where the triggers of a table are: a rename takes them along, and with the table they are gone. */
-  #captured(table: TrackedTable): string {
-    const sql = "SELECT tbl_name FROM sqlite_master WHERE type='trigger' AND name=?";
-    return foldName((this.store.all(sql, triggerNames(table)[0])[0]?.[0] ?? '') as string);
+  /** Where each trigger is: a rename takes those of a table along, and with the table they are gone. */
+  #captured(): Map<string, string> {
+    const sql = "SELECT name,tbl_name FROM sqlite_master WHERE type='trigger'";
+    return new Map(this.store.all(sql) as [string, string][]);
   }
 
   #track(found: LiveTable, withRows: boolean): void {

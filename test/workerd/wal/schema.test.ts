@@ -79,6 +79,23 @@ describe('which tables are tracked', () => {
     });
   });
 
+  it('are looked at together when the database is opened, not one by one', () =>
+    inObject(async (storage) => {
+      const { sql } = storage;
+      for (let i = 0; i < 40; i++) sql.exec(`CREATE TABLE t${i} (id INTEGER PRIMARY KEY, a UNIQUE)`);
+      const cursors: SqlStorageCursor<never>[] = [];
+      const exec = sql.exec.bind(sql) as (...args: unknown[]) => SqlStorageCursor<never>;
+      Object.assign(sql, {
+        exec(...args: unknown[]) {
+          const cursor = exec(...args);
+          cursors.push(cursor);
+          return cursor;
+        },
+      });
+      await open(storage);
+      expect(cursors.reduce((sum, { rowsRead }) => sum + rowsRead, 0)).toBeLessThan(40 * 100);
+    }));
+
   it('keep their history when a migration renames them and the options follow', async () => {
     const stub = freshStub();
     const run = (
