@@ -14,10 +14,11 @@ export function statementError(
   if (plan.rewrites.length === 0 && /\bFOR\s+SYSTEM_TIME\b/i.test(sql))
     return missingFeature('FOR SYSTEM_TIME', 'timeTravel', 'history', sql, error);
   const [, reader] = /no such table: (read_(?:csv|json|ndjson|parquet|source))\b/.exec(String(error)) ?? [];
-  if (reader || statement.tables.some((table) => table.string && table.name.includes('://'))) {
+  const { parameterCount: expected, tables } = statement;
+  // Without parentheses it is a table like any other.
+  if (tables.some(({ string, call, name }) => (string ? name.includes('://') : call && name === reader))) {
     return missingFeature(reader ?? 'A URL in table position', 'virtualTables', 'virtual', sql, error);
   }
-  const { parameterCount: expected, tables } = statement;
   return fromSqlite(error, text, { expected, given: values.length, tables, ran });
 }
 

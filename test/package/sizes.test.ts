@@ -26,7 +26,7 @@ const driver = { without: /^src\//, limit: 9.3 };
  * go down; ARCHITECTURE.md says what they were meant to be.
  */
 const BUDGETS: Budget[] = [
-  { what: 'core', entries: (entry) => entry === '.', limit: 23.2 },
+  { what: 'core', entries: (entry) => entry === '.', limit: 23.3 },
   { what: 'errors', entries: (entry) => entry === './errors', limit: 2.1 },
   { what: 'driver, async', entries: (entry) => entry === './drizzle', ...driver },
   { what: 'driver, sync', entries: (entry) => entry === './drizzle/sync', ...driver },

@@ -217,6 +217,8 @@ describe('what a statement may not be', () => {
     ["SELECT * FROM p FOR SYSTEM_TIME AS OF '2026-01-01'", 'FEATURE_NOT_ENABLED'],
     ["SELECT * FROM 'https://example.com/a.json'", 'FEATURE_NOT_ENABLED'],
     ["SELECT * FROM read_csv('r2://b/a.csv')", 'FEATURE_NOT_ENABLED'],
+    ['SELECT * FROM read_csv', 'NO_SUCH_TABLE'],
+    ['INSERT INTO read_json (a) VALUES (1)', 'NO_SUCH_TABLE'],
     [`SELECT 1 WHERE 'a' LIKE '${'x'.repeat(51)}'`, 'LIMIT_EXCEEDED'],
     [`SELECT ${Array.from({ length: 101 }, () => '1').join(',')}`, 'LIMIT_EXCEEDED'],
     [`SELECT 1 WHERE ${Array.from({ length: 120 }, (_, i) => `1 = ${i}`).join(' AND ')}`, 'LIMIT_EXCEEDED'],
