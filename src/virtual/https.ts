@@ -38,10 +38,12 @@ export function httpsFile(network: Network, text: string): ExternalFile {
     );
   const whole = async (answer: Response, budget: Budget, signal: AbortSignal): Promise<Content> => {
     const stream = answer.body ?? new Blob([]).stream();
-    // What is packed for the way only, fetch has unpacked.
-    const packed = url.pathname.endsWith('.gz') && !answer.headers.has('content-encoding');
-    const unpacked = packed ? gunzip(name, stream) : stream;
-    const bytes = await readAll(name, unpacked, budget, signal);
+    const named = url.pathname.endsWith('.gz');
+    // What was packed for the way, fetch has unpacked: that was the file's own packing, or one more.
+    const encoded = answer.headers.has('content-encoding');
+    let bytes = await readAll(name, named && !encoded ? gunzip(name, stream) : stream, budget, signal);
+    if (named && encoded && bytes[0] === 0x1f && bytes[1] === 0x8b)
+      bytes = await readAll(name, gunzip(name, new Blob([bytes]).stream()), budget, signal);
     return { bytes, contentType: answer.headers.get('content-type') ?? undefined };
   };
   const ranges = (size: number, etag: string | undefined) => (from: number, end: number) =>

@@ -211,7 +211,7 @@ describe('answers', () => {
     expect(String(error)).not.toMatch(/hidden|secret/);
   });
 
-  test.each(['stored', 'transported'])('a %s gzip file is unpacked once', async (name) => {
+  test.each(['stored', 'transported', 'transported-packed'])('a %s gzip file is unpacked', async (name) => {
     expect(await outcome(`'${SITE}${name}.csv.gz'`)).toEqual([{ id: 7 }]);
   });
 

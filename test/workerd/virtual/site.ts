@@ -57,6 +57,11 @@ export async function site(request: Request): Promise<Response> {
         headers: { 'content-encoding': 'gzip' },
         encodeBody: 'manual',
       });
+    case '/data/transported-packed.csv.gz':
+      return new Response(packed('id\n7\n').pipeThrough(new CompressionStream('gzip')), {
+        headers: { 'content-encoding': 'gzip' },
+        encodeBody: 'manual',
+      });
     case '/data/broken.json.gz':
       return new Response('no gzip');
     case '/data/whole.parquet':
