@@ -110,10 +110,11 @@ export class Manifest extends OwnTables {
     return found;
   }
 
-  /** A table has, or had, archived rows whose files are still there. */
+  /** A table has, or had, archived rows whose files are still there; what was given up never had any. */
   has(table: string): boolean {
     return (
-      this.all("SELECT 1 FROM _dosql_tier_seg WHERE tbl=? AND state<>'pending' LIMIT 1", table).length > 0
+      this.all("SELECT 1 FROM _dosql_tier_seg WHERE tbl=? AND state<>'pending' AND rows LIMIT 1", table)
+        .length > 0
     );
   }
 

@@ -113,4 +113,28 @@ describe('tiers under the change log', () => {
       await expect(db.diff('events', { lsn: 1 }, { lsn })).rejects.toMatchObject(refused);
       expect((await db.query(`SELECT * FROM other FOR SYSTEM_TIME AS OF LSN ${lsn}`)).rows).toEqual([]);
     }));
+
+  it('the past of a table whose rows were never put away can be read, also after an archive that failed', () =>
+    inObject(async (storage) => {
+      let down = true;
+      const db = await DB('logged', {
+        storage: createTieredBackend({
+          hot: storage,
+          cold: env.BUCKET,
+          tables: [POLICY],
+          onStep(step) {
+            if (down && step === 'intended') throw new Error('R2 is down');
+          },
+        }),
+        extensions: [changeLog({ tables: '*' }), timeTravel()],
+      });
+      await db.run(EVENTS);
+      await fill(db as unknown as Tiered, 10);
+      const { lsn } = db.log.head();
+      await expect(db.maintenance()).rejects.toThrow('R2 is down');
+      await db.run('UPDATE events SET at = 9000000000000');
+      down = false;
+      expect((await db.maintenance()).extensions['tiers']).toMatchObject({ recovered: 1 });
+      expect((await db.asOf({ lsn }).query('SELECT count(*) AS n FROM events')).rows).toEqual([{ n: 10 }]);
+    }));
 });
