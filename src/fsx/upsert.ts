@@ -26,8 +26,9 @@ interface Insert {
   readonly parameters: number;
 }
 
-/** Its rows may be others when its turn comes; those of chance are others anyway. */
-const READS = /^(?!.*\brandom(blob)?\b).*\bselect\b/is;
+const CHANCE = /\brandom/i;
+/** What is another value each time, whatever the tables hold. */
+const FLEETING = /\b(random|current_)|'(now|subsec)|(date|time|day|epoch)\s*\(\s*\)/i;
 const CONFLICT = /\bon\s+conflict\b|\binsert\s+or\s+ignore\b/i;
 
 /** An INSERT that does something else where its key is there already. */
@@ -98,13 +99,13 @@ export async function loadConflicts(
   const found = await enter(scope, read);
   if (!found) return nothing;
   const rows = new ArchivedRows(tiers, tiered, true);
-  const { keys, predicates } = found;
+  const { keys, predicates, reads } = found;
   const scan = { columns: [], predicates };
   for await (const _ of rows.scan(scan))
     for (const key of rows.kept!.keys()) if (!keys.has(key)) rows.kept!.delete(key);
   return {
     ...nothing,
-    valid: () => rows.valid() && (!READS.test(statement.sql) || isSubset(read()?.keys, keys)),
+    valid: () => rows.valid() && (!reads || isSubset(read()?.keys, keys)),
     around: (run) =>
       tiers.engine.transactionSync(() => {
         rehydrate(tiers, tiered, [...rows.kept!.values()]);
@@ -119,13 +120,16 @@ function isSubset(now: ReadonlySet<string> | undefined, keys: ReadonlySet<string
   return true;
 }
 
-/** The keys an INSERT brings, and where to look for them; undefined when no file can have one. */
+/**
+ * The keys an INSERT brings, and where to look for them; undefined when no file can have one. `reads`: they come from
+ * tables, and may be others when its turn comes.
+ */
 function keysOf(
   { engine, manifest }: Tiers,
   { table }: Tiered,
   statement: Statement,
   values: readonly SqlValue[],
-): { keys: Set<string>; predicates: Predicate[] } | undefined {
+): { keys: Set<string>; predicates: Predicate[]; reads: boolean } | undefined {
   const name = foldName(table.name);
   if (!manifest.active(name).length) return undefined;
   const insert = partsOf(statement);
@@ -135,8 +139,9 @@ function keysOf(
     table.columns.filter(({ generated }) => !generated).map((column) => foldName(column.name));
   const key = table.key.map((at) => table.columns[at]!);
   const isGiven = (column: string) => names.includes(foldName(column));
-  // A rowid that is not given is a new one, and NULL no key.
-  if (!key.every(({ name, fallback }) => isGiven(name) || (!table.integerKey && fallback))) return undefined;
+  // A rowid that is not given is a new one, as what chance gives; and NULL is no key.
+  const isNew = (fallback = 'random') => table.integerKey || CHANCE.test(fallback);
+  if (key.some(({ name, fallback }) => !isGiven(name) && isNew(fallback))) return undefined;
   const list = names.map(quoteIdentifier);
   const stored = key.map(({ name: column, affinity, fallback = '' }) => {
     const quoted = quoteIdentifier(column);
@@ -158,5 +163,6 @@ function keysOf(
   const firsts = rows.map(([, first]) => first);
   const comparable = firsts.every((first) => typeof first !== 'object');
   const predicates: Predicate[] = comparable ? [{ column: table.key[0]!, op: 'in', values: firsts }] : [];
-  return { keys: new Set(rows.map(([text]) => text)), predicates };
+  const reads = /select/i.test(head + insert.source) && !FLEETING.test(sql);
+  return { keys: new Set(rows.map(([text]) => text)), predicates, reads };
 }

@@ -2,7 +2,7 @@ import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { describe, expect, it } from 'vitest';
 import { drizzle } from '../../../drizzle/index.ts';
 import { inObject } from '../object.ts';
-import { DAY, EVENTS, fill, hotRows, openTiers, type Tiered } from './opened.ts';
+import { DAY, EVENTS, fill, hotRows, openTiers, POLICY, type Tiered } from './opened.ts';
 
 async function archived(storage: DurableObjectStorage): Promise<Tiered> {
   const db = await openTiers(storage);
@@ -103,4 +103,19 @@ describe('an upsert of an archived key', () => {
       expect(second!.changes).toBe(0);
       expect(await noteOf(db, 17)).toEqual(['n17']);
     }));
+
+  it.each(['lower(hex(randomblob(16)))', "unixepoch('subsec') + random()"])(
+    'copies rows whose keys are made by %s',
+    (made) =>
+      inObject(async (storage) => {
+        const db = await openTiers(storage, { tables: [{ ...POLICY, table: 'items' }] });
+        await db.run(`CREATE TABLE items (at INTEGER, id TEXT PRIMARY KEY DEFAULT (${made}), v)`);
+        for (let i = 0; i < 5; i++) await db.run('INSERT INTO items(at, v) VALUES (1000000000000, ?)', [i]);
+        await db.maintenance();
+        const copied = await db.run(
+          'INSERT INTO items(at, v) SELECT 1, v FROM (SELECT 7 AS v UNION SELECT 8) WHERE true ON CONFLICT DO NOTHING',
+        );
+        expect(copied.changes).toBe(2);
+      }),
+  );
 });
