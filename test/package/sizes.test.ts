@@ -67,13 +67,13 @@ const BUDGETS: Budget[] = [
     what: 'server with export, import and migrate',
     entries: (entry) => entry === './server',
     without: /^src\/(?!server\/)/,
-    limit: 27.1,
+    limit: 27.2,
   },
   {
     what: 'server, its own code',
     entries: (entry) => entry === './server',
     without: /^src\/(?!server\/)|^src\/server\/(transfer\/|migrate)/,
-    limit: 17.3,
+    limit: 17.4,
   },
   {
     what: 'core + wal + cdc',

@@ -13,8 +13,12 @@ import { InsertWriter, STATEMENT_CHARS } from './insert.ts';
 import { withoutUnistr } from './unistr.ts';
 
 const TRIGGERS = "SELECT name,sql FROM sqlite_master WHERE type='trigger' AND name NOT GLOB '_dosql_*'";
-/** FTS5 names its tables `<name>_…`; a function of a pragma would show what is internal. */
-const INTERNAL = /(?<!\w)((_dosql|_cf|__miniflare)(_|(?!\w))|sqlite_(?!sequence\b|stat\d)|pragma_)/i;
+const INTERNAL = /(?<!\w)(_dosql_|_cf_|__miniflare_|sqlite_(?!sequence\b|stat\d))/i;
+/** FTS5 names its own tables `<name>_…`. */
+const VIRTUAL = /\bvirtual\b/i;
+const PREFIX = /(?<!\w)(_dosql|_cf|__miniflare)(?!\w)/i;
+/** As a table, a pragma would show what is internal. */
+const PRAGMA = /\bselect\b.*(?<!\w)pragma_/is;
 
 /**
  * Runs statements of a dump; to be called in a transaction. The database's own triggers do not fire: what they wrote is
@@ -64,7 +68,8 @@ function loadStatement(engine: Engine, unit: string): void {
     return;
   }
   if (verb === 'CREATE') {
-    if (INTERNAL.test(text)) throw internal(text);
+    if (INTERNAL.test(text) || PRAGMA.test(text) || (VIRTUAL.test(text) && PREFIX.test(text)))
+      throw internal(text);
     create(engine, plan);
     return;
   }

@@ -30,6 +30,23 @@ describe('export and import', () => {
     });
   });
 
+  test.each([
+    'CREATE TABLE pragma_log (_cf INTEGER)',
+    "CREATE TABLE _dosql (pragma_a TEXT CHECK(pragma_a <> 'pragma_table_list'))",
+    'CREATE VIEW v AS SELECT 1 AS _cf',
+  ])('of what only looks like a name of others: %s', async (schema) => {
+    const dump = await inObject(async (storage) => {
+      const db = await open(storage);
+      await db.query(schema);
+      return text(db);
+    });
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await load(db, dump, 'id=1');
+      expect(await text(db)).toBe(dump);
+    });
+  });
+
   test.each(['csv', 'ndjson'])(
     'of rows as %s keeps the class of every value, also where a column converts',
     async (format) => {
