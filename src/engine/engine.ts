@@ -228,16 +228,19 @@ export class Engine {
 
   /** True when the schema declares a deferrable foreign key. */
   deferred(): boolean {
-    return this.#traits().deferred;
+    return this.traits().deferred;
   }
 
   /** True when a column's value may come from its declaration: computed, or a literal of 16 digits and more. */
   computes(): boolean {
-    return this.#traits().computes;
+    return this.traits().computes;
   }
 
-  /** What the text of all tables tells. Read once, and again after DDL or when DDL may have been undone. */
-  #traits(): Traits {
+  /**
+   * What the text of all tables tells. Read once, and again after DDL or when DDL may have been undone: another object
+   * then, so that others can keep what they know of the schema by it.
+   */
+  traits(): Traits {
     if (!this.#known) {
       const text = drain(this.sql.exec("SELECT sql FROM sqlite_master WHERE type='table'")).join('\n');
       this.#known = { deferred: /\bdeferr/i.test(text), computes: COMPUTES.test(text) };

@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { exactQuery } from '../../engine/integers.ts';
 import { lastChange } from '../../engine/statements.ts';
 import type { DosqlErrorCode } from '../../errors/index.ts';
-import { quoteIdentifier } from '../../sql/identifier.ts';
+import { foldName, quoteIdentifier } from '../../sql/identifier.ts';
 import type { Statement } from '../../sql/types.ts';
 import type { Budget } from '../budget.ts';
 import { wireError } from '../respond.ts';
@@ -83,12 +83,20 @@ const UPSERT = /\bon\s+conflict\b/i;
 /** Results of upserts whose last rowid may be that of somebody's insert before: SQLite sets none where it updates. */
 export const UNSURE = new WeakSet<StmtResult>();
 
+/** Folded names of views and of tables without rowids, by what an engine knows of its schema. */
+const ROWLESS = new WeakMap<object, ReadonlySet<string>>();
+
 /** Of any other statement it would be that of somebody's insert before, who may write between two repetitions. */
 function givesRowid(engine: Engine, { verb, tables }: Statement): boolean {
   if (!/^(INSERT|REPLACE)$/.test(verb)) return false;
-  const target = tables.find(({ role }) => role === 'write')?.name ?? '';
-  const kinds = "SELECT 1 FROM pragma_table_list(?) WHERE schema='main' AND type<>'view' AND wr=0";
-  return drain(engine.sql.exec(kinds, target)).length > 0;
+  const schema = engine.traits();
+  let rowless = ROWLESS.get(schema);
+  if (!rowless) {
+    const names = "SELECT name FROM pragma_table_list WHERE schema='main' AND(type='view' OR wr)";
+    rowless = new Set(drain(engine.sql.exec(names)).map(([name]) => foldName(name as string)));
+    ROWLESS.set(schema, rowless);
+  }
+  return !rowless.has(foldName(tables.find(({ role }) => role === 'write')?.name ?? ''));
 }
 
 function hasInteger(row: readonly unknown[]): boolean {
