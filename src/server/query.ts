@@ -16,8 +16,9 @@ export function resultJson({ rows, lastInsertRowid, ...rest }: Ran): object {
 /** `{ sql, params }` or `{ statements: […] }`, answered with one result or `{ results: […] }`. @throws DosqlError */
 export async function answer(session: Session, said: Record<string, unknown>): Promise<object> {
   const { sql, params, statements } = said;
-  if (statements === undefined) return resultJson(await one(session, sql as string, paramsFromJson(params)));
-  if (!Array.isArray(statements) || sql !== undefined)
+  // Some serializers write null for what is not there.
+  if (statements == null) return resultJson(await one(session, sql as string, paramsFromJson(params)));
+  if (!Array.isArray(statements) || sql != null)
     throw new DosqlError('INVALID_ARGUMENT', 'Send either sql or statements, which is an array.');
   const { engine, limits } = session;
   within('statements', limits.statements, statements.length, 'Send several batches.');

@@ -129,6 +129,10 @@ test('an error has a code and a status, and no stack, statement or value', () =>
       status: 400,
       body: { code: 'INVALID_ARGUMENT' },
     });
+    // As serializers write what is not there.
+    expect(await post('/query', { sql: null, params: null, statements: ['SELECT 2'] })).toMatchObject({
+      status: 200,
+    });
     expect(await post('/query', 'not json')).toMatchObject({
       status: 400,
       body: { code: 'INVALID_ARGUMENT' },
