@@ -140,7 +140,7 @@ export class Socket {
   close(): void {
     this.#kept.clear();
     this.#turn++;
-    this.#active = false;
+    this.#active = this.#wasOpen = false;
     clearTimeout(this.#timer as Parameters<typeof clearTimeout>[0]);
     this.#socket?.close();
     this.#socket = undefined;

@@ -163,6 +163,32 @@ test('a subscription goes on when there is no token for a while, as when one is 
   far.close();
 });
 
+test('a subscription behind a closed one is told that there is no token, as the first is', async () => {
+  const { near, url } = fresh();
+  await near.run('CREATE TABLE t (v)');
+  let signedIn = true;
+  const far = connect(url, {
+    token: async () => {
+      if (signedIn) return token;
+      throw new Error('signed out');
+    },
+  });
+  clients.push(far);
+  let seen = 0;
+  const first = far.subscribe('SELECT * FROM t', () => void seen++);
+  await until(() => seen === 1);
+  first.close();
+  signedIn = false;
+  const errors: unknown[] = [];
+  far.subscribe(
+    'SELECT * FROM t',
+    () => {},
+    (error) => errors.push(error),
+  );
+  await until(() => errors.length > 0);
+  expect(errors).toMatchObject([{ code: 'CONNECTION_FAILED' }]);
+});
+
 describe('changes', () => {
   test('come once each and in order, whatever happens to the connection', { timeout: 120_000 }, async () => {
     const { near, far } = fresh();
