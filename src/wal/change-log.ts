@@ -68,7 +68,7 @@ export function changeLog(options: ChangeLogOptions): Extension<ChangeLogApi> {
     async install(host) {
       const { engine } = host;
       const { store, follower } = STARTED.get(engine) ?? (await begin(host, options));
-      await enter(new RootScope(engine), () => engine.transactionSync(() => follower.after(true)));
+      await enter(new RootScope(engine), () => engine.transactionSync(() => follower.after(false, true)));
       return { log: new ChangeLog(store) };
     },
   };
@@ -88,7 +88,7 @@ async function begin(host: EngineHost, options: ChangeLogOptions) {
   host.onSchemaChange({
     before: (statement) => follower.before(statement),
     after: () => {
-      follower.after();
+      follower.after(true);
       engine.clearPlans();
     },
   });
@@ -144,7 +144,7 @@ function start(store: LogStore, follower: SchemaFollower, { keyIndex = false }: 
     makeKeyIndex(store, store.segments[0]!.first);
     store.keyIndex = true;
   }
-  follower.after();
+  follower.after(false);
   store.ended();
 }
 

@@ -34,8 +34,6 @@ interface LiveTable {
 export class SchemaFollower {
   /** Root pages before an ALTER: a renamed table keeps its own. */
   #roots = new Map<number, string>();
-  /** A statement changes the schema; otherwise it is looked at anew. */
-  #changing = false;
 
   constructor(
     readonly store: LogStore,
@@ -46,7 +44,6 @@ export class SchemaFollower {
   before({ verb, tables }: Statement): void {
     const { store } = this;
     const table = tables[0] && store.tables.get(foldName(tables[0].name));
-    this.#changing = true;
     this.#roots =
       verb === 'ALTER' ? new Map(this.#live().map(({ root, name }) => [root, foldName(name)])) : new Map();
     if (!table || table.dropped || verb === 'CREATE') return;
@@ -57,12 +54,15 @@ export class SchemaFollower {
     else this.#dropTriggers(table);
   }
 
-  /** Brings the log in line with the schema. `settled`: tables that are not wanted will not be renamed to one that is. */
-  after(settled = false): void {
+  /**
+   * Brings the log in line with the schema. `changing`: by a statement that {@link before} saw; otherwise it is looked at
+   * anew. `settled`: tables that are not wanted will not be renamed to one that is.
+   */
+  after(changing: boolean, settled = false): void {
     const { store, choice } = this;
     const live = new Map(this.#live().map((table) => [foldName(table.name), table]));
     const present = [...store.byId.values()].filter((table) => !table.dropped);
-    const captured = this.#changing ? undefined : this.#captured();
+    const captured = changing ? undefined : this.#captured();
     for (const table of present) {
       const name = foldName(captured ? (captured.get(triggerNames(table)[0]!) ?? '') : table.name);
       const found = live.get(name) ?? [...live.values()].find(({ root }) => this.#roots.get(root) === name);
@@ -70,7 +70,7 @@ export class SchemaFollower {
       else {
         table.dropped = this.#note(table, 'drop');
         // What it lost behind the back of the log nobody knows: its history ends, also when a table has its name.
-        if (this.#changing) this.#save(table);
+        if (changing) this.#save(table);
         else this.#forget(table);
       }
     }
@@ -82,11 +82,10 @@ export class SchemaFollower {
         continue;
       }
       // The rows of CREATE TABLE … AS, or of a table that had another name, were logged by nobody.
-      if (!table) this.#track(found, this.#changing);
+      if (!table) this.#track(found, changing);
       else if (table.dropped) this.#resume(table, found);
       else if (table.ddl !== found.ddl) this.#redescribe(table, found);
     }
-    this.#changing = false;
     store.changed();
     this.#makeTriggers();
     store.changed();
