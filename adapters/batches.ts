@@ -82,7 +82,7 @@ export async function* batches<Event>(
     while (progress && !signal?.aborted) {
       const { acked, epoch } = await consumer.position();
       // It is expired, as drain will say.
-      if (epoch !== store.epoch || acked < store.horizon - 1) break;
+      if (store.expired(epoch, acked)) break;
       const { lsn }: Progress = progress;
       const found: SnapshotPart | undefined = await snapshot.read(progress, log, progress.limit ?? limit);
       // Empty tables were left. The end is noted when nothing can come again.

@@ -3,6 +3,7 @@ import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Value } from '../src/engine/values.ts';
 import { paramsFromJson } from '../src/server/json.ts';
+import { parseExact } from '../src/sql/json.ts';
 import { hex } from '../src/sql/literal.ts';
 import { clientOf, jsonOf, type RemoteOptions, remote } from './remote.ts';
 import type { Output } from './run.ts';
@@ -44,16 +45,11 @@ function cell(value: Value): string {
 
 function json(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text, exactInteger as never);
+    // What a number cannot hold goes as the server's exact form.
+    const value = parseExact(text, (digits) => ({ $int: digits }));
     if (typeof value === 'object' && value !== null) return value;
   } catch {
     // Said below.
   }
   throw new InvalidArgumentError('It must be a JSON array or object.');
-}
-
-/** What a number cannot hold goes as the server's exact form. */
-function exactInteger(_key: string, value: unknown, { source = '' }: { source?: string }): unknown {
-  const rounded = Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(source);
-  return rounded ? { $int: source } : value;
 }

@@ -3,6 +3,7 @@ import { drizzle as remote, type SqliteRemoteDatabase } from 'drizzle-orm/sqlite
 import type { Client } from '../src/client/connect.ts';
 import { fromWire } from '../src/client/value.ts';
 import { DosqlError } from '../src/errors/index.ts';
+import { parseExact } from '../src/sql/json.ts';
 import type { DrizzleRunResult } from './result.ts';
 
 export type { DrizzleRunResult } from './result.ts';
@@ -96,7 +97,9 @@ function exact(client: Client, find: Find): Find {
           rows.map((row) =>
             row.map((value, i) => {
               const { isJson, tsKey } = selection[i]!;
-              return isJson && typeof value === 'string' ? parse(client, value, tsKey) : value;
+              if (!isJson || typeof value !== 'string') return value;
+              if (client.integers === 'number') return JSON.parse(value);
+              return parseExact(value, (digits) => fromWire({ $int: digits }, client.integers, tsKey));
             }),
           ),
         );
@@ -104,17 +107,6 @@ function exact(client: Client, find: Find): Find {
     };
     return query;
   };
-}
-
-/** @throws INTEGER_OUT_OF_RANGE */
-function parse({ integers }: Client, text: string, relation: string): unknown {
-  const reviver = (_key: string, value: unknown, context?: { source?: string }) => {
-    if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value;
-    // Runtimes that do not tell the source tell no large REAL from an integer.
-    const source = context?.source ?? `${value}`;
-    return /^-?\d+$/.test(source) ? fromWire({ $int: source }, integers, relation) : value;
-  };
-  return JSON.parse(text, reviver as never);
 }
 
 function mapped({ fields, customResultMapper }: Prepared): boolean {

@@ -9,6 +9,7 @@ import {
 } from 'drizzle-orm/sqlite-core';
 import type { IntegerMode } from '../src/engine/integers.ts';
 import { DosqlError } from '../src/errors/index.ts';
+import { parseExact } from '../src/sql/json.ts';
 import type { Decodes } from './mapper.ts';
 
 type Rows = unknown[][];
@@ -111,7 +112,7 @@ export function relationDecoder(
         value = JSON.parse(text);
         // JSON.parse rounds integers; the text still has them.
         exact = mode !== 'number' && someRounded(value as unknown[]);
-        if (exact) value = JSON.parse(text, exactInteger);
+        if (exact) value = parseExact(text, BigInt);
       }
       if (!one) row[c] = map(value as Rows, mode, exact);
       else row[c] = value && map([value as unknown[]], mode, exact)[0];
@@ -135,11 +136,4 @@ function someRounded(values: readonly unknown[]): boolean {
     }
   }
   return false;
-}
-
-function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
-  const source = context?.source;
-  return typeof value === 'number' && isRounded(value) && source && /^-?\d+$/.test(source)
-    ? BigInt(source)
-    : value;
 }

@@ -92,7 +92,7 @@ export class Feed {
     const { epoch, acked, intent } = await this.consumer.position();
     const progress = await this.turn(() => this.snapshot.load());
     // Otherwise it has expired, as drain will say.
-    if (progress && epoch === store.epoch && acked >= store.horizon - 1) {
+    if (progress && !store.expired(epoch, acked)) {
       const { mean } = this.#reader;
       const guess = Math.max(1, Math.min(limit, mean ? maxBytes / mean : FIRST_LOOK) | 0);
       const { lsn, limit: announced = guess } = progress;

@@ -33,8 +33,13 @@ const LIMITS: readonly [RegExp, string, number, string][] = [
 const CONSTRAINT =
   /(UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (?!SQLITE_)(?:index '(.*)'|(.*?)))?(?:: SQLITE_|$)/;
 
-/** What other messages mean: [pattern, code]. The last one is anything. */
-const MESSAGES: readonly [RegExp, DosqlErrorCode][] = [
+/** What other messages mean: [pattern, code, what to do]. The last one is anything. */
+const MESSAGES: readonly [RegExp, DosqlErrorCode, string?][] = [
+  [
+    /no such table: (?<table>_dosql_.+?)(?= at offset \d|: SQLITE_|$)/,
+    'NO_SUCH_TABLE',
+    'Was the object emptied while its database was open? Call ctx.abort() after ctx.storage.deleteAll().',
+  ],
   [/no such table: (?:main\.)?(?<table>.+?)(?= at offset \d|: SQLITE_|$)/, 'NO_SUCH_TABLE'],
   [
     /(?:no such column: |has no column named )(?<column>.+?)(?= - should| at offset \d|: SQLITE_|$)/,
@@ -45,23 +50,15 @@ const MESSAGES: readonly [RegExp, DosqlErrorCode][] = [
   [/SQL is not enabled/, 'SQL_NOT_ENABLED'],
   [/datatype mismatch/, 'DATATYPE_MISMATCH'],
   [/not authorized|prohibited|access to .* is/, 'NOT_AUTHORIZED'],
-  [/is locked|SQLITE_LOCKED/, 'TABLE_LOCKED'],
+  [/is locked|SQLITE_LOCKED/, 'TABLE_LOCKED', 'A row iterator or cursor was not read to its end.'],
   [/SQLITE_FULL|database or disk is full/, 'DATABASE_FULL'],
   [/SQLITE_CONSTRAINT/, 'CONSTRAINT_VIOLATION'],
-  [/^/, 'SQL_ERROR'],
-];
-
-/** What to do, behind SQLite's own words: [pattern, advice]. */
-const ADVICE: readonly [RegExp, string][] = [
-  [
-    /no such table: _dosql_/,
-    'Was the object emptied while its database was open? Call ctx.abort() after ctx.storage.deleteAll().',
-  ],
-  [/is locked|SQLITE_LOCKED/, 'A row iterator or cursor was not read to its end.'],
   [
     /JSON cannot hold BLOB/,
+    'SQL_ERROR',
     'Leave the BLOB column out (Drizzle: { columns: { name: false } }), or give hex(column).',
   ],
+  [/^/, 'SQL_ERROR'],
 ];
 
 /** The error for a limit that is known before the statement runs. */
@@ -129,7 +126,7 @@ export function fromSqlite(
     return error('LIMIT_EXCEEDED', text, { limit: { name, value } });
   }
 
-  const [pattern, code] = MESSAGES.find(([pattern]) => pattern.test(message))!;
+  const [pattern, code, advice] = MESSAGES.find(([pattern]) => pattern.test(message))!;
   const { table, column } = pattern.exec(message)!.groups ?? {};
   return error(
     code,
@@ -137,10 +134,7 @@ export function fromSqlite(
       ? 'This Durable Object class has no SQL storage. Declare it with `new_sqlite_classes` in the [[migrations]] of wrangler.toml; a class already deployed with `new_classes` cannot be changed.'
       : code === 'PARAMETER_COUNT' && given !== undefined
         ? `The statement has ${expected} parameters, ${given} values were given.`
-        : ADVICE.reduce(
-            (text, [pattern, advice]) => (pattern.test(said) ? `${text}. ${advice}` : text),
-            message,
-          ),
+        : message + (advice ? `. ${advice}` : ''),
     {
       table,
       columns: column ? [column] : undefined,

@@ -12,7 +12,9 @@ import { droppedTrigger, mentioning, renamedTo } from './names.ts';
 import { keepSequences } from './sequences.ts';
 import { findViolations, newViolations } from './violations.ts';
 
-const TRIGGERS = `SELECT name,sql FROM sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE AND name NOT GLOB '_dosql_*'`;
+/** Name and text of each trigger of the user's. */
+export const TRIGGERS =
+  "SELECT name,sql FROM sqlite_master WHERE type='trigger' AND name NOT GLOB '_dosql_*'";
 
 const REFERRING = `SELECT 1 FROM ${FOREIGN_KEYS} AND f."table"=?1 COLLATE NOCASE LIMIT 1`;
 
@@ -75,7 +77,8 @@ export function runScript(engine: Engine, script: Script, rebuild: boolean): voi
   const gone = new Set<string>();
   /** By the new name of a renamed table: its old one, and the texts that its triggers had. */
   const renamed = new Map<string, { from: string; texts: Map<string, string> }>();
-  const triggers = (table: string) => drain(sql.exec(TRIGGERS, table)) as [string, string][];
+  const triggers = (table: string) =>
+    drain(sql.exec(`${TRIGGERS} AND tbl_name=? COLLATE NOCASE`, table)) as [string, string][];
   script.plans.forEach((plan, i) => {
     if (isForeignKeys(plan)) return;
     try {

@@ -1,5 +1,6 @@
 import { DosqlError } from '../errors/index.ts';
 import type { Cell } from '../relation/provider.ts';
+import { parseExact } from '../sql/json.ts';
 import { distinctNames, type RowCounter, type Table, withAffinities } from './rows.ts';
 
 /**
@@ -15,7 +16,7 @@ export function readJson(
   const text = decode(file, bytes);
   let document: unknown;
   try {
-    document = parse(text, mayRound(text));
+    document = parseExact(text);
   } catch (cause) {
     // Objects in lines, under the name of a document: DuckDB reads them, too.
     if (path === undefined && /^\s*\{[^\n]*\}\s*\n\s*\{/.test(text)) return readLines(file, text, count);
@@ -31,7 +32,6 @@ export function readNdjson(file: string, bytes: Uint8Array, count: RowCounter): 
 }
 
 function readLines(file: string, text: string, count: RowCounter): Table {
-  const exact = mayRound(text);
   const records: unknown[] = [];
   let from = 0;
   for (let line = 1; from < text.length; line++) {
@@ -41,7 +41,7 @@ function readLines(file: string, text: string, count: RowCounter): Table {
     from = end + 1;
     if (one.trim() === '') continue;
     try {
-      records.push(parse(one, exact));
+      records.push(parseExact(one));
     } catch (cause) {
       throw corrupt(file, 'NDJSON', `line ${line} is no valid JSON`, cause);
     }
@@ -56,22 +56,6 @@ function decode(file: string, bytes: Uint8Array): string {
   } catch (cause) {
     throw corrupt(file, 'JSON', 'it is no UTF-8 text', cause);
   }
-}
-
-/** A run of digits that a double may not hold; it may also stand in a string, which only costs time. */
-const mayRound = (text: string): boolean => /\d{16}/.test(text);
-
-/** Integers beyond ±(2^53-1) become BigInts, from their digits. */
-function parse(text: string, exact: boolean): unknown {
-  if (!exact) return JSON.parse(text);
-  const reviver = (_key: string, value: unknown, context?: { source?: string }) => {
-    const digits = context?.source;
-    if (typeof value !== 'number' || Number.isSafeInteger(value) || !digits || !/^-?\d+$/.test(digits))
-      return value;
-    const integer = BigInt(digits);
-    return BigInt.asIntN(64, integer) === integer ? integer : value;
-  };
-  return JSON.parse(text, reviver as (key: string, value: unknown) => unknown);
 }
 
 const STEP = /^(?:\.([A-Za-z_$][\w$-]*)|\[(\d+)\]|\["([^"]*)"\]|\."([^"]*)")/;

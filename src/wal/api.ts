@@ -190,7 +190,7 @@ export class ChangeLog {
         name,
         acked,
         lag: head.lsn - acked,
-        expired: epoch !== store.epoch || acked < store.horizon - 1,
+        expired: store.expired(epoch, acked),
       })),
     };
   }

@@ -70,7 +70,7 @@ export class Consumer {
     return this.turn(() => {
       const { store } = this;
       const { epoch, acked } = this.#row();
-      if (epoch !== store.epoch || acked < store.horizon - 1 || acked > store.last()) {
+      if (store.expired(epoch, acked) || acked > store.last()) {
         throw new DosqlError(
           'CONSUMER_EXPIRED',
           `Consumer ${this.name} stands at ${epoch}.${acked}, but the log (epoch ${store.epoch}) begins at LSN ${store.horizon}. Take a new snapshot and call reset().`,

@@ -169,6 +169,11 @@ export class LogStore extends OwnTables implements LogSource {
     return pin;
   }
 
+  /** What a reader of `epoch` has still to read behind `acked` is gone, or was never of this log. */
+  expired(epoch: string, acked: number): boolean {
+    return epoch !== this.epoch || acked < this.horizon - 1;
+  }
+
   /** LSN of the newest entry, committed or not. */
   last(): number {
     return (this.all('SELECT max(lsn) FROM _dosql_log') as [[number | null]])[0][0] ?? 0;

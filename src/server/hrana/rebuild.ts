@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { DosqlError } from '../../errors/index.ts';
 import { strictCopy } from '../../migration/copy.ts';
 import { withoutForeignKeys } from '../../migration/rebuild.ts';
-import { needsRebuild, restoreTrigger, runStatement } from '../../migration/script.ts';
+import { needsRebuild, restoreTrigger, runStatement, TRIGGERS } from '../../migration/script.ts';
 import { keepSequences } from '../../migration/sequences.ts';
 import { findViolations, newViolations } from '../../migration/violations.ts';
 import { foldName, nameAt } from '../../sql/identifier.ts';
@@ -15,7 +15,6 @@ import { alterColumn, isAlterColumn } from './alter.ts';
 import type { Stmt, StmtResult } from './proto.ts';
 import { DONE, execute } from './statement.ts';
 
-const TRIGGERS = "SELECT name,sql FROM sqlite_master WHERE type='trigger' AND name NOT GLOB '_dosql_*'";
 const OFF = /^\s*pragma\s+foreign_keys\s*[=(]\s*'?(off|0|false|no)\b/i;
 
 /** True for statements that drop a table which others refer to, or that ask for foreign keys to be off. */

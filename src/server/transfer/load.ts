@@ -2,6 +2,7 @@ import { drain } from '../../engine/cursor.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { makePlan, type Plan } from '../../engine/plan.ts';
 import { DosqlError } from '../../errors/index.ts';
+import { TRIGGERS } from '../../migration/script.ts';
 import { MAX_SQL_BYTES } from '../../sql/adapt.ts';
 import { analyze } from '../../sql/analyze.ts';
 import { foldName, quoteIdentifier } from '../../sql/identifier.ts';
@@ -12,7 +13,6 @@ import { isInternal } from './context.ts';
 import { InsertWriter, STATEMENT_CHARS } from './insert.ts';
 import { withoutUnistr } from './unistr.ts';
 
-const TRIGGERS = "SELECT name,sql FROM sqlite_master WHERE type='trigger' AND name NOT GLOB '_dosql_*'";
 const INTERNAL = /(?<!\w)(_dosql_|_cf_|__miniflare_|sqlite_(?!sequence\b|stat\d))/i;
 /** FTS5 names its own tables `<name>_…`. */
 const VIRTUAL = /\bvirtual\b/i;

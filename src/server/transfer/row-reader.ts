@@ -1,6 +1,7 @@
 import type { Engine } from '../../engine/engine.ts';
 import { DosqlError } from '../../errors/index.ts';
 import { foldName } from '../../sql/identifier.ts';
+import { parseExact } from '../../sql/json.ts';
 import type { Affinity, Cell } from './cell.ts';
 import { cellOfCsv, csvFields } from './csv.ts';
 import { cellOfJson } from './ndjson.ts';
@@ -58,7 +59,8 @@ function* jsonRows(texts: readonly string[], affinityOf: (name: string) => Affin
     if (text.trim() === '') continue;
     let row: unknown;
     try {
-      row = JSON.parse(text, /\d{16}/.test(text) ? (exactInteger as never) : undefined);
+      // Other tools write integers of 64 bits as they are.
+      row = parseExact(text);
     } catch {
       // Its message would quote the row.
     }
@@ -80,11 +82,4 @@ function once(columns: readonly string[]): void {
       throw new DosqlError('INVALID_ARGUMENT', `Column ${name} has two values.`, { columns: [name] });
     seen.add(foldName(name));
   }
-}
-
-/** Other tools write integers of 64 bits as they are, which JSON.parse rounds. */
-function exactInteger(_key: string, value: unknown, { source = '' }: { source?: string }): unknown {
-  if (!Number.isInteger(value) || Number.isSafeInteger(value) || !/^-?\d+$/.test(source)) return value;
-  const integer = BigInt(source);
-  return BigInt.asIntN(64, integer) === integer ? integer : value;
 }

@@ -1,6 +1,6 @@
 import { DosqlError } from '../../errors/index.ts';
 import { applyEdits, type Edit } from '../../sql/edit.ts';
-import { foldName } from '../../sql/identifier.ts';
+import { nameAt } from '../../sql/identifier.ts';
 import { sqlLiteral } from '../../sql/literal.ts';
 import { Token } from '../../sql/token.ts';
 import { tokenize } from '../../sql/tokenizer.ts';
@@ -16,7 +16,7 @@ export function withoutUnistr(sql: string): string {
   const t = tokenize(sql);
   const edits: Edit[] = [];
   for (let i = 0; i < t.length; i += 3) {
-    if (t[i] !== Token.WORD || foldName(sql.slice(t[i + 1], t[i + 2])) !== 'unistr') continue;
+    if (t[i] !== Token.WORD || nameAt(sql, t, i) !== 'unistr') continue;
     if (t[i + 3] !== Token.LEFT_PAREN || t[i + 6] !== Token.STRING || t[i + 9] !== Token.RIGHT_PAREN)
       continue;
     const text = sql.slice(t[i + 7]! + 1, t[i + 8]! - 1).replaceAll("''", "'");
