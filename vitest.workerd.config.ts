@@ -22,6 +22,8 @@ export default defineConfig({
   test: {
     include: ['test/workerd/**/*.test.ts'],
     maxWorkers: 2,
+    // Files share the modules, as the objects of an isolate do; loading them for each file takes longer than the tests.
+    isolate: false,
     // Long runs take longer.
     testTimeout: process.env['DOSQL_RUNS'] ? 300_000 : 60_000,
     // An aborted object fails its stubs' pending calls too; the tests that abort assert what matters themselves.

@@ -5,6 +5,7 @@ import {
   SQLiteTable,
   type SQLiteTableWithColumns,
   sqliteTable,
+  sqliteTableCreator,
 } from 'drizzle-orm/sqlite-core';
 import { Table } from 'drizzle-orm/table';
 import { getTableColumns } from 'drizzle-orm/utils';
@@ -12,7 +13,7 @@ import { whenStarted } from '../drizzle/started.ts';
 import { declareSource } from '../src/virtual/declared.ts';
 import type { ColumnType, ReadOptions } from '../src/virtual/options.ts';
 
-/** How the files are read, and what the table is called in SQL and in the rows of joins; default: its first address. */
+/** How the files are read, and what the table is called in the rows of joins; default: its first address. */
 export type VirtualTableOptions<Name extends string = string> = Omit<ReadOptions, 'columns'> & {
   readonly name?: Name;
 };
@@ -41,7 +42,7 @@ External.prototype = Object.create(Table.prototype, { constructor: { value: Exte
  * in the files become what `mode: 'timestamp'` and `'timestamp_ms'` expect. The database needs
  * `virtualTables(…)` of '@dotdo/dosql/virtual', which says what may be read.
  * @param source one address or several: `https://…` or `r2://name/key`, globs in the latter
- * @throws INVALID_ARGUMENT for wrong options, and when the name stands for another source
+ * @throws INVALID_ARGUMENT for wrong options
  */
 export function virtualTable<
   const Source extends string,
@@ -53,18 +54,23 @@ export function virtualTable<
   options: VirtualTableOptions<Name> = {},
 ): VirtualTable<Name, Columns> {
   const { name = (typeof source === 'string' ? source : source[0]) as unknown as Name, ...read } = options;
-  const table = sqliteTable(name, columns);
   const types: Record<string, ColumnType> = {};
-  for (const column of Object.values(getTableColumns(table)) as SQLiteColumn[]) {
+  for (const column of columnsOf(sqliteTable(name, columns))) types[column.name] = typeOf(column);
+  // Tables of a schema that has a prefix are made like this: rows of joins still have the plain name.
+  const table = sqliteTableCreator(() => declareSource(name, { ...read, url: source, columns: types }))(
+    name,
+    columns,
+  );
+  for (const column of columnsOf(table)) {
     // A file has its names from elsewhere.
     (column as { keyAsName: boolean }).keyAsName = false;
-    types[column.name] = typeOf(column);
   }
-  declareSource(name, { ...read, url: source, columns: types });
   Object.setPrototypeOf(table, External.prototype);
   whenStarted(() => Object.setPrototypeOf(table, SQLiteTable.prototype));
   return table as VirtualTable<Name, Columns>;
 }
+
+const columnsOf = (table: SQLiteTable): SQLiteColumn[] => Object.values(getTableColumns(table));
 
 /** What the column decodes. */
 function typeOf(column: SQLiteColumn): ColumnType {

@@ -1,19 +1,26 @@
-import { DosqlError } from '../errors/index.ts';
 import { checkOptions } from './arguments.ts';
 import type { SourceOptions } from './options.ts';
 
-/** Sources that code declares apart from any database, by name in lower case. What they may read, each database says. */
-export const DECLARED = new Map<string, SourceOptions>();
+/** A source that code declares apart from any database. */
+export interface Declared {
+  readonly name: string;
+  readonly options: SourceOptions;
+}
 
-/** @throws INVALID_ARGUMENT for wrong options, or for a name that stands for another source */
-export function declareSource(name: string, options: SourceOptions): void {
-  const key = name.toLowerCase();
-  const checked = checkOptions(`source ${name}`, options);
-  const known = DECLARED.get(key);
-  if (known && JSON.stringify(known) !== JSON.stringify(checked))
-    throw new DosqlError(
-      'INVALID_ARGUMENT',
-      `The source ${name} is declared twice, differently: give one of them another name.`,
-    );
-  DECLARED.set(key, checked);
+/**
+ * By what they are called in SQL. Every database of an isolate sees them, also one that has a table of such a name: so
+ * in SQL they are called as no table is.
+ */
+export const DECLARED = new Map<string, Declared>();
+
+/** @returns what it is called in SQL @throws INVALID_ARGUMENT for wrong options */
+export function declareSource(name: string, given: SourceOptions): string {
+  const options = checkOptions(`source ${name}`, given);
+  for (let i = 1; ; i++) {
+    const inSql = `virtual:${name}${i > 1 ? `#${i}` : ''}`;
+    const known = DECLARED.get(inSql);
+    if (known && JSON.stringify(known.options) !== JSON.stringify(options)) continue;
+    DECLARED.set(inSql, { name, options });
+    return inSql;
+  }
 }

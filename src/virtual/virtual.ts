@@ -72,34 +72,28 @@ export function virtualTables(options: VirtualOptions): Extension<VirtualApi> {
           return { provider: new FilesTable(label, files, found, open), maxRows, maxBytes };
         },
       });
-      /** @throws INVALID_ARGUMENT when a table has the name: one of the two would be read in the place of the other */
-      const checkName = (name: string) => {
-        const taken = engine.sql
-          .exec('SELECT 1 FROM sqlite_master WHERE lower(name)=lower(?)', name)
-          .toArray();
-        if (!name || taken.length)
-          throw new DosqlError(
-            'INVALID_ARGUMENT',
-            `A source cannot be called ${JSON.stringify(name)}: a table is.`,
-          );
-      };
       addResolver(host, ({ name, string, call, end: nameEnd }, { sql, parameters }, end) => {
         if (call) {
           if (!isReadFunction(name)) return undefined;
           const parsed = parseCall(name, sql.slice(nameEnd, end), nameEnd, parameters);
           return foreign(name, (values) => optionsOf(parsed, values));
         }
-        const known = string
-          ? undefined
-          : (sources.get(name.toLowerCase()) ?? DECLARED.get(name.toLowerCase()));
-        const address = ADDRESS.test(name);
-        if (!known && !address) return undefined;
-        if (known && !sources.has(name.toLowerCase())) checkName(name);
-        return foreign(address ? shown(name) : name, () => known ?? { url: name });
+        const declared = string ? undefined : DECLARED.get(name);
+        const known = string ? undefined : (sources.get(name.toLowerCase()) ?? declared?.options);
+        if (!known && !ADDRESS.test(name)) return undefined;
+        const label = declared?.name ?? name;
+        return foreign(ADDRESS.test(label) ? shown(label) : label, () => known ?? { url: name });
       });
       return {
         source(name, source) {
-          checkName(name);
+          const taken = engine.sql
+            .exec('SELECT 1 FROM sqlite_master WHERE lower(name)=lower(?)', name)
+            .toArray();
+          if (!name || taken.length)
+            throw new DosqlError(
+              'INVALID_ARGUMENT',
+              `A source cannot be called ${JSON.stringify(name)}: a table is.`,
+            );
           sources.set(name.toLowerCase(), checkOptions(`source ${name}`, source));
           engine.clearPlans();
         },

@@ -153,20 +153,25 @@ describe('a virtual table of Drizzle', () => {
       });
     }));
 
-  test('one name stands for one source', () => {
-    expect(virtualTable('r2://b/drizzle/sales/*.json', { id: integer() }, { name: 'ids' })).toBeDefined();
-    expect(virtualTable('r2://b/drizzle/sales/*.json', { id: integer() }, { name: 'ids' })).toBeDefined();
-    expect(() => virtualTable('r2://b/drizzle/sales/*.json', { id: text() }, { name: 'ids' })).toThrow(
-      /declared twice/,
-    );
-  });
-
-  test('does not stand in front of a table of the object that has its name', () =>
+  test('may be called as another one, or as a table of the object', () =>
     inObject(async (storage) => {
-      storage.sql.exec('CREATE TABLE Sales (id INTEGER); INSERT INTO Sales VALUES (99)');
-      const db = await DB('named', { storage, extensions: [virtualTables({ r2: { b: env.BUCKET } })] });
-      for (const sql of ['SELECT id FROM sales', 'INSERT INTO sales VALUES (1)'])
-        await expect(db.run(sql)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-      expect((await db.query('SELECT id FROM main.sales')).rows).toEqual([{ id: 99 }]);
+      const all = sales;
+      const ids = virtualTable('r2://b/drizzle/sales/*.json', { id: integer() }, { name: 'sales' });
+      const table = sqliteTable('sales', { id: integer() });
+      const orm = open(storage);
+      await orm.run(sql`CREATE TABLE sales (id INTEGER)`);
+      await orm.batch([orm.insert(table).values({ id: 99 }), orm.insert(table).values({ id: 98 })]);
+      expect(await orm.select().from(table)).toEqual([{ id: 99 }, { id: 98 }]);
+      expect(await orm.select().from(ids).orderBy(ids.id)).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }]);
+      expect(await orm.select({ paid: all.paid }).from(all).where(eq(all.id, 1))).toEqual([{ paid: true }]);
+      expect(await orm.all(sql`SELECT ${ids.id} AS id FROM ${ids} WHERE ${ids.id} > ${2}`)).toEqual([
+        { id: 3 },
+      ]);
+      const other = alias(ids, 'ids');
+      const joined = orm
+        .select()
+        .from(table)
+        .innerJoin(other, eq(other.id, sql`${table.id} - 98`));
+      expect(await joined).toEqual([{ sales: { id: 99 }, ids: { id: 1 } }]);
     }));
 });
