@@ -8,6 +8,7 @@ import { exactQuery, type IntegerMode, isSuspect, restoreIntegers } from './inte
 import { Lock } from './lock.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { checkForeignKeys, Pragmas } from './pragmas.ts';
+import { type Transactions, watchStorage } from './raw.ts';
 import { runSpecial } from './special.ts';
 import { statementError } from './statement-error.ts';
 import { decodeRows, integerVariant, type SqlValue } from './values.ts';
@@ -40,6 +41,8 @@ export class Engine {
   readonly sql: SqlStorage;
   readonly lock = new Lock();
   readonly pragmas: Pragmas;
+  /** The storage's own transactions. */
+  readonly native: Transactions;
   /** An extension may make statements read rows from outside the object. */
   loads = false;
   readonly planHooks: ((statement: Statement) => Rewrite | undefined)[] = [];
@@ -80,6 +83,7 @@ export class Engine {
 
   private constructor(readonly storage: DurableObjectStorage) {
     this.sql = storage.sql;
+    this.native = watchStorage(this, storage);
     this.pragmas = new Pragmas(this);
   }
 
@@ -163,7 +167,7 @@ export class Engine {
     this.depth++;
     let result: T;
     try {
-      result = this.storage.transactionSync(() => {
+      result = this.native.transactionSync(() => {
         const result = work();
         if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
           // The platform would commit here and let the rest of the callback run outside the transaction.
