@@ -1,0 +1,84 @@
+import { env, evictDurableObject } from 'cloudflare:test';
+import { describe, expect, it } from 'vitest';
+import { createTieredBackend, type TieredOptions } from '../../../src/fsx/index.ts';
+import { DB } from '../../../src/index.ts';
+import { freshStub, inObject } from '../object.ts';
+import { DAY, EVENTS, fill, POLICY, TOTALS } from './opened.ts';
+
+const FIRST = { id: '1', sql: `${EVENTS}; CREATE TABLE orders (at INTEGER, total REAL)` };
+const WHOLE = [{ n: 20, ids: 20, sum: 210 }];
+
+const deploy = (hot: DurableObjectStorage, options: Partial<TieredOptions>, ...migrations: string[]) =>
+  DB('tiered', {
+    storage: createTieredBackend({ hot, ...options }),
+    migrations: [FIRST, ...migrations.map((sql, i) => ({ id: `${i + 2}`, sql }))],
+  });
+
+/** A new object with archived rows, evicted. */
+async function archived() {
+  const stub = freshStub();
+  await inObject(async (hot) => {
+    const db = await deploy(hot, { cold: env.BUCKET, tables: [POLICY] });
+    await fill(db, 20);
+    expect((await db.maintenance()).extensions['tiers']).toMatchObject({
+      archived: { events: { rows: 19 } },
+    });
+  }, stub);
+  await evictDurableObject(stub);
+  return stub;
+}
+
+describe('a newer deployment of an object with archived rows', () => {
+  const ORDERS = { table: 'orders', by: 'at', unit: 'ms', hot: '1d' } as const;
+
+  it('may have a policy that its own migrations make possible', async () => {
+    const stub = await archived();
+    await inObject(async (hot) => {
+      const options = { cold: env.BUCKET, tables: [{ ...POLICY, by: 'happened' }] };
+      const db = await deploy(hot, options);
+      await expect(db.query(TOTALS)).rejects.toMatchObject({ code: 'NO_SUCH_COLUMN' });
+    }, stub);
+    await evictDurableObject(stub);
+    await inObject(async (hot) => {
+      const options = { cold: env.BUCKET, tables: [{ ...POLICY, by: 'happened' }, ORDERS] };
+      const db = await deploy(
+        hot,
+        options,
+        'ALTER TABLE events RENAME COLUMN at TO happened',
+        'CREATE TABLE __new_orders (id INTEGER PRIMARY KEY, at INTEGER, total REAL); INSERT INTO __new_orders (at, total) SELECT at, total FROM orders; DROP TABLE orders; ALTER TABLE __new_orders RENAME TO orders',
+      );
+      expect((await db.query(TOTALS)).rows).toEqual(WHOLE);
+      const found = await db.query('SELECT count(*) AS n FROM events WHERE happened < ?', [Date.now() - DAY]);
+      expect(found.rows).toEqual([{ n: 20 }]);
+      await db.run('INSERT INTO orders VALUES (1, ?, 0.5), (2, ?, 1.5)', [Date.now() - 2 * DAY, Date.now()]);
+      const report = await db.maintenance();
+      expect(report.extensions['tiers']).toMatchObject({ archived: { orders: { rows: 1 } } });
+      expect((await db.query('SELECT count(*) AS n FROM orders')).rows).toEqual([{ n: 2 }]);
+    }, stub);
+  });
+
+  it('may have been opened without the archive, or without policies, before in the same instance', async () => {
+    const stub = await archived();
+    await inObject(async (hot) => {
+      const refused = { code: 'FEATURE_NOT_ENABLED' };
+      const without = await deploy(hot, {});
+      await expect(without.query(TOTALS)).rejects.toMatchObject(refused);
+      await expect(deploy(hot, {}, 'CREATE TABLE more (id)')).rejects.toMatchObject(refused);
+      const db = await deploy(hot, { cold: env.BUCKET, tables: [POLICY] }, 'CREATE TABLE more (id)');
+      expect((await db.query(TOTALS)).rows).toEqual(WHOLE);
+      expect((await without.query(TOTALS)).rows).toEqual(WHOLE);
+    }, stub);
+    await inObject(async (hot) => {
+      const [before] = await Promise.all([deploy(hot, { cold: env.BUCKET }), deploy(hot, {})]);
+      await fill(before, 20);
+      expect((await before.maintenance()).extensions).toEqual({});
+      const [db] = await Promise.all([
+        deploy(hot, { cold: env.BUCKET, tables: [POLICY] }),
+        deploy(hot, { cold: env.BUCKET, tables: [POLICY] }),
+      ]);
+      const report = await db.maintenance();
+      expect(report.extensions['tiers']).toMatchObject({ archived: { events: { rows: 19 } } });
+      expect((await before.query(TOTALS)).rows).toEqual(WHOLE);
+    });
+  });
+});
