@@ -2,10 +2,12 @@ import { env, evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { createTieredBackend, type TieredOptions } from '../../../src/fsx/index.ts';
 import { DB } from '../../../src/index.ts';
+import { changeLog } from '../../../src/wal/index.ts';
 import { freshStub, inObject } from '../object.ts';
 import { DAY, EVENTS, fill, POLICY, TOTALS } from './opened.ts';
 
 const FIRST = { id: '1', sql: `${EVENTS}; CREATE TABLE orders (at INTEGER, total REAL)` };
+const BACKEND = { cold: env.BUCKET, tables: [POLICY] };
 const WHOLE = [{ n: 20, ids: 20, sum: 210 }];
 
 const deploy = (hot: DurableObjectStorage, options: Partial<TieredOptions>, ...migrations: string[]) =>
@@ -18,7 +20,7 @@ const deploy = (hot: DurableObjectStorage, options: Partial<TieredOptions>, ...m
 async function archived() {
   const stub = freshStub();
   await inObject(async (hot) => {
-    const db = await deploy(hot, { cold: env.BUCKET, tables: [POLICY] });
+    const db = await deploy(hot, BACKEND);
     await fill(db, 20);
     expect((await db.maintenance()).extensions['tiers']).toMatchObject({
       archived: { events: { rows: 19 } },
@@ -64,7 +66,7 @@ describe('a newer deployment of an object with archived rows', () => {
       const without = await deploy(hot, {});
       await expect(without.query(TOTALS)).rejects.toMatchObject(refused);
       await expect(deploy(hot, {}, 'CREATE TABLE more (id)')).rejects.toMatchObject(refused);
-      const db = await deploy(hot, { cold: env.BUCKET, tables: [POLICY] }, 'CREATE TABLE more (id)');
+      const db = await deploy(hot, BACKEND, 'CREATE TABLE more (id)');
       expect((await db.query(TOTALS)).rows).toEqual(WHOLE);
       expect((await without.query(TOTALS)).rows).toEqual(WHOLE);
     }, stub);
@@ -72,13 +74,56 @@ describe('a newer deployment of an object with archived rows', () => {
       const [before] = await Promise.all([deploy(hot, { cold: env.BUCKET }), deploy(hot, {})]);
       await fill(before, 20);
       expect((await before.maintenance()).extensions).toEqual({});
-      const [db] = await Promise.all([
-        deploy(hot, { cold: env.BUCKET, tables: [POLICY] }),
-        deploy(hot, { cold: env.BUCKET, tables: [POLICY] }),
-      ]);
+      const [db] = await Promise.all([deploy(hot, BACKEND), deploy(hot, BACKEND)]);
       const report = await db.maintenance();
       expect(report.extensions['tiers']).toMatchObject({ archived: { events: { rows: 19 } } });
       expect((await before.query(TOTALS)).rows).toEqual(WHOLE);
     });
+  });
+});
+
+describe('a deployment without the change log', () => {
+  const opened = (hot: DurableObjectStorage, log: boolean) =>
+    DB('tiered', {
+      storage: createTieredBackend({ hot, ...BACKEND }),
+      migrations: [FIRST],
+      extensions: log ? [changeLog({ tables: ['events'] })] : [],
+    }) as ReturnType<typeof DB<[ReturnType<typeof changeLog>]>>;
+
+  it('archives and brings back rows so that a later one can read what happened to them', async () => {
+    const stub = freshStub();
+    await inObject(async (hot) => {
+      const db = await opened(hot, true);
+      await fill(db, 6);
+      await db.run("UPDATE events SET note = 'one' WHERE id = 3");
+      await db.run('DELETE FROM events WHERE id = 5');
+      await db.log.rotate();
+    }, stub);
+    await evictDurableObject(stub);
+    await inObject(async (hot) => {
+      const db = await opened(hot, false);
+      expect((await db.maintenance()).extensions['tiers']).toMatchObject({
+        archived: { events: { rows: 4 } },
+      });
+      await db.run("UPDATE events SET note = 'two' WHERE id IN (3, 4)");
+      await db.maintenance();
+    }, stub);
+    await evictDurableObject(stub);
+    await inObject(async (hot) => {
+      const db = await opened(hot, true);
+      await db.run("UPDATE events SET note = 'three' WHERE id = 4");
+      const { events } = await db.log.read({ after: 0 });
+      const told = events.flatMap(({ op, key, before, after }) =>
+        op === 'schema' ? [] : [[op, key?.['id'], before?.['note'], after?.['note']]],
+      );
+      expect(told).toEqual([
+        ...[1, 2, 3, 4, 5, 6].map((id) => ['insert', id, undefined, id % 2 ? `n${id}` : null]),
+        ['update', 3, 'n3', 'one'],
+        ['delete', 5, 'n5', undefined],
+        ['update', 3, 'one', 'two'],
+        ['update', 4, null, 'two'],
+        ['update', 4, 'two', 'three'],
+      ]);
+    }, stub);
   });
 });
