@@ -27,7 +27,7 @@ const driver = { without: /^src\//, limit: 9.3 };
  */
 const BUDGETS: Budget[] = [
   { what: 'core', entries: (entry) => entry === '.', limit: 23.4 },
-  { what: 'errors', entries: (entry) => entry === './errors', limit: 2.1 },
+  { what: 'errors', entries: (entry) => entry === './errors', limit: 2.2 },
   { what: 'driver, async', entries: (entry) => entry === './drizzle', ...driver },
   { what: 'driver, sync', entries: (entry) => entry === './drizzle/sync', ...driver },
   { what: 'migrator', entries: (entry) => entry === './drizzle/migrator', ...driver, limit: 1 },
@@ -84,7 +84,7 @@ const BUDGETS: Budget[] = [
   {
     what: 'everything but Parquet, without Drizzle',
     entries: (entry) => !PARQUET.test(entry) && !/^\.\/(drizzle|adapters|server|client)/.test(entry),
-    limit: 47.8,
+    limit: 47.9,
   },
 ];
 

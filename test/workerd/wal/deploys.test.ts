@@ -45,3 +45,36 @@ describe('a newer deployment of an object with a log', () => {
     }, stub);
   });
 });
+
+describe('the log of an object', () => {
+  const tables = { id: '1', sql: 'CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT)' };
+  const drop = { id: '2', sql: 'ALTER TABLE a DROP COLUMN x' };
+
+  it('is ended by a deployment that names no table, and no other', async () => {
+    const stub = freshStub();
+    const deploy = async (named: string[] | undefined, ...migrations: object[]) => {
+      await inObject(() => {}, stub);
+      await evictDurableObject(stub);
+      return inObject(async (storage) => {
+        const extensions = named ? [changeLog({ tables: named })] : [];
+        const db = await DB('t', { storage, migrations: [tables, ...migrations] as never, extensions });
+        await db.run('INSERT INTO a (id) VALUES (NULL)');
+        return (await db.query("SELECT count(*) AS n FROM sqlite_master WHERE type = 'trigger'")).rows[0];
+      }, stub);
+    };
+    expect(await deploy(['a'])).toEqual({ n: 3 });
+    await expect(deploy(undefined, drop)).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: expect.stringContaining('changeLog({ tables: [] })'),
+    });
+    expect(await deploy([], drop)).toEqual({ n: 0 });
+    expect(await deploy(undefined, drop)).toEqual({ n: 0 });
+    await inObject((storage) => {
+      for (const { name } of storage.sql
+        .exec("SELECT name FROM sqlite_master WHERE name GLOB '_dosql_*'")
+        .toArray())
+        storage.sql.exec(`DROP TABLE ${name}`);
+    }, stub);
+    expect(await deploy(['a'], drop)).toEqual({ n: 3 });
+  });
+});
