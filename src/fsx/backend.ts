@@ -119,8 +119,11 @@ function archived({ engine }: EngineHost): boolean {
 
 async function begin(tiers: Tiers, host: EngineHost, keepDeadMs: number): Promise<void> {
   const { engine, manifest } = tiers;
-  await tiers.transaction(() => manifest.open());
   const schema = new TierSchema(tiers);
+  await tiers.transaction(() => {
+    manifest.open();
+    schema.open();
+  });
   host.internalTables(TIER_TABLES);
   host.onSchemaChange({
     before: (statement) => schema.before(statement),

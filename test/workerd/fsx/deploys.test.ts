@@ -127,3 +127,49 @@ describe('a deployment without the change log', () => {
     }, stub);
   });
 });
+
+describe('a tiered table that was changed behind the handle', () => {
+  const open = (hot: DurableObjectStorage, table = 'events') =>
+    deploy(hot, { ...BACKEND, tables: [{ ...POLICY, table }] });
+  /** Another instance opens the object after `sql`. */
+  async function behind<T>(sql: string, work: (hot: DurableObjectStorage) => Promise<T>): Promise<T> {
+    const stub = await archived();
+    await inObject((hot) => void hot.sql.exec(sql), stub);
+    await evictDurableObject(stub);
+    return inObject(work, stub);
+  }
+
+  it('keeps its archived rows under another name', () =>
+    behind('ALTER TABLE events RENAME TO happenings', async (hot) => {
+      const db = await open(hot, 'Happenings');
+      expect((await db.query(TOTALS.replace('events', 'happenings'))).rows).toEqual(WHOLE);
+      await db.run('DELETE FROM happenings WHERE id = 3');
+      const { rows } = await db.query('SELECT count(*) AS n FROM happenings');
+      expect(rows).toEqual([{ n: 19 }]);
+    }));
+
+  it('is refused when the names of its columns leave open what was renamed, until that is undone', () =>
+    behind('ALTER TABLE events RENAME COLUMN amount TO price', async (hot) => {
+      const refused = { code: 'UNSUPPORTED_STATEMENT', columns: ['price'] };
+      await expect(open(hot)).rejects.toMatchObject(refused);
+      await expect(open(hot)).rejects.toMatchObject(refused);
+      hot.sql.exec('ALTER TABLE events RENAME COLUMN price TO amount');
+      const { rows } = await (await open(hot)).query('SELECT count(amount) AS n FROM events');
+      expect(rows).toEqual([{ n: 20 }]);
+    }));
+
+  it('has defaults in columns that were added, and its rows when it was copied', () =>
+    behind(
+      `${EVENTS.replace('events', 'copy').replace('note)', "note, more DEFAULT 'm')")}; INSERT INTO copy SELECT *, 'c' FROM events; DROP TABLE events; ALTER TABLE copy RENAME TO events`,
+      async (hot) => {
+        const db = await open(hot);
+        expect((await db.query(TOTALS)).rows).toEqual(WHOLE);
+        await db.run('INSERT INTO events (at) VALUES (1)');
+        const { rows } = await db.query('SELECT more, count(*) AS n FROM events GROUP BY more');
+        expect(rows).toEqual([
+          { more: 'c', n: 1 },
+          { more: 'm', n: 20 },
+        ]);
+      },
+    ));
+});
