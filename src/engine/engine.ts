@@ -53,6 +53,8 @@ export class Engine {
   readonly maintenanceHooks = new Map<string, (options: MaintenanceOptions) => unknown>();
   readonly flushHooks: (() => Promise<void>)[] = [];
   readonly internal = new Set<string>(['__miniflare_do_name', '_cf_kv']);
+  /** Transactions of the storage itself that are open: what is committed inside waits for them. */
+  holders = 0;
   /** Nesting depth of transactions; 0 outside. */
   depth = 0;
   /** The current run of back-to-back asynchronous transactions, in milliseconds since the epoch. */
@@ -213,7 +215,7 @@ export class Engine {
   /** Tells listeners what an outermost transaction (or a single statement) wrote. */
   committed(): void {
     this.pragmas.checkAgain();
-    if (this.#touched.size === 0) return;
+    if (this.#touched.size === 0 || this.holders > 0) return;
     const tables = this.#touched;
     this.#touched = new Set();
     for (const hook of this.commitHooks) hook(tables);
@@ -227,7 +229,8 @@ export class Engine {
 
   rolledBack(): void {
     this.pragmas.checkAgain();
-    this.#touched.clear();
+    // What others wrote before, in a transaction of the storage, may be committed yet.
+    if (!this.holders) this.#touched.clear();
   }
 
   /** True when the schema declares a deferrable foreign key. */

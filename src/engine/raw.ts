@@ -20,7 +20,15 @@ export function watchStorage(engine: Engine, storage: DurableObjectStorage): Tra
       throw error;
     }
   };
-  // The callback may have rolled back without an error.
-  storage.transaction = (work) => own.transaction(work).finally(undone);
+  storage.transaction = (work) => {
+    // What it writes may not be told, nor read by who would tell it, before it is there to stay.
+    engine.holders++;
+    return own.transaction(work).finally(() => {
+      // The callback may have rolled back without an error.
+      undone();
+      engine.holders--;
+      engine.committed();
+    });
+  };
   return own;
 }

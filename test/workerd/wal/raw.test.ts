@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { liveTail } from '../../../src/cdc/index.ts';
 import { inObject } from '../object.ts';
 import { changesAfter, type Logged, open } from './open.ts';
 
@@ -53,6 +54,35 @@ describe('a transaction of the storage itself that is rolled back', () => {
           'update c: 1 p q r 0.5 → 1 p q r 1.5',
         ]);
       }));
+
+  it('is told to nobody, not even while it is open', () =>
+    inObject(async (storage, ctx) => {
+      const db = await open(storage);
+      await db.run(TABLES);
+      const { 0: client, 1: server } = new WebSocketPair();
+      ctx.acceptWebSocket(server);
+      client.accept();
+      const told: string[] = [];
+      const all = new Promise<void>((resolve) =>
+        client.addEventListener('message', ({ data }) => {
+          const { type, events } = JSON.parse(data as string);
+          for (const { key } of events ?? []) told.push(key.id);
+          if (type === 'changes' && events.at(-1).key.id === 3) resolve();
+        }),
+      );
+      await liveTail(db, server);
+      const writing = (id: number) => async (txn: DurableObjectTransaction) => {
+        await db.run('INSERT INTO b VALUES (?)', [id]);
+        // A transaction that fails takes nothing of the others along.
+        await expect(db.batch(['DELETE FROM b', 'SELEC'])).rejects.toMatchObject({ code: 'SYNTAX_ERROR' });
+        await crypto.subtle.digest('SHA-256', new Uint8Array(1));
+        if (id === 1) txn.rollback();
+      };
+      await storage.transaction(writing(1));
+      await storage.transaction(writing(3));
+      await all;
+      expect(told).toEqual([3]);
+    }));
 
   it('inside a transaction of the handle undoes its own part only', () =>
     inObject(async (storage) => {
