@@ -41,7 +41,6 @@ export class Engine {
   readonly sql: SqlStorage;
   readonly lock = new Lock();
   readonly pragmas: Pragmas;
-  /** The storage's own transactions. */
   readonly native: Transactions;
   /** An extension may make statements read rows from outside the object. */
   loads = false;
@@ -53,7 +52,7 @@ export class Engine {
   readonly maintenanceHooks = new Map<string, (options: MaintenanceOptions) => unknown>();
   readonly flushHooks: (() => Promise<void>)[] = [];
   readonly internal = new Set<string>(['__miniflare_do_name', '_cf_kv']);
-  /** Transactions of the storage itself that are open: what is committed inside waits for them. */
+  /** Open transactions of the storage itself: listeners hear at their end of what was committed inside. */
   holders = 0;
   /** Nesting depth of transactions; 0 outside. */
   depth = 0;
@@ -61,6 +60,7 @@ export class Engine {
   readonly streak = { length: 0, start: 0, end: 0 };
   /** Counts write statements: a result that reads `changes()` late can see that another write came between. */
   writes = 0;
+  schemas = 0;
   /** `changes()` of a write that ran in several parts, valid while `writes` has not moved. */
   chunkedChanges = { writes: -1, changes: 0 };
   /** Row counts of the last statement: its cursor, which counts until the next one, or a sum. Read only when asked for. */
@@ -229,7 +229,6 @@ export class Engine {
 
   rolledBack(): void {
     this.pragmas.checkAgain();
-    // What others wrote before, in a transaction of the storage, may be committed yet.
     if (!this.holders) this.#touched.clear();
   }
 
@@ -260,6 +259,7 @@ export class Engine {
     for (const hook of this.schemaHooks) hook.before?.(statement);
     const result = work();
     this.#known = undefined;
+    this.schemas++;
     // Rows come and go with their tables.
     this.#touched.add('sqlite_schema');
     for (const { name } of statement.tables) this.#touched.add(name.toLowerCase());

@@ -7,28 +7,31 @@ export type Transactions = Pick<DurableObjectStorage, 'transaction' | 'transacti
  * through the engine. Gives the methods without that, for the engine's own transactions.
  */
 export function watchStorage(engine: Engine, storage: DurableObjectStorage): Transactions {
-  const own: Transactions = {
-    transaction: storage.transaction.bind(storage),
-    transactionSync: storage.transactionSync.bind(storage),
+  const transaction: Transactions['transaction'] = storage.transaction.bind(storage);
+  const transactionSync: Transactions['transactionSync'] = storage.transactionSync.bind(storage);
+  const done = () => engine.writes + engine.schemas;
+  const undone = (before: number) => {
+    if (done() > before) engine.undone(engine.depth === 0);
   };
-  const undone = () => engine.undone(engine.depth === 0);
   storage.transactionSync = (work) => {
+    const before = done();
     try {
-      return own.transactionSync(work);
+      return transactionSync(work);
     } catch (error) {
-      undone();
+      undone(before);
       throw error;
     }
   };
   storage.transaction = (work) => {
+    const before = done();
     // What it writes may not be told, nor read by who would tell it, before it is there to stay.
     engine.holders++;
-    return own.transaction(work).finally(() => {
+    return transaction(work).finally(() => {
       // The callback may have rolled back without an error.
-      undone();
+      undone(before);
       engine.holders--;
       engine.committed();
     });
   };
-  return own;
+  return { transaction, transactionSync };
 }

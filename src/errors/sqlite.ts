@@ -43,7 +43,7 @@ const MESSAGES: readonly [RegExp, DosqlErrorCode, string?][] = [
   [
     /in trigger _dosql_\d/,
     'FEATURE_NOT_ENABLED',
-    'Open the database with changeLog(), or with changeLog({ tables: [] }) to end the log.',
+    'Open the database with changeLog(), or changeLog({ tables: [] }) to end the log.',
   ],
   [/no such table: (?:main\.)?(?<table>.+?)(?= at offset \d|: SQLITE_|$)/, 'NO_SUCH_TABLE'],
   [
