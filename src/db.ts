@@ -72,7 +72,7 @@ export async function DB<const E extends readonly Extension[] = []>(
     const api = await once(engine, extension.name, () =>
       extension.install(hostFor(engine, tiers, extension.name)),
     );
-    Object.defineProperties(db, Object.getOwnPropertyDescriptors(api));
+    Object.defineProperties(db, Object.getOwnPropertyDescriptors(Object(api)));
   }
   return db as Database & Apis<E>;
 }
@@ -86,20 +86,27 @@ function probe(engine: Engine): void {
   }
 }
 
-/** Runs the work of an extension once per storage. What failed is tried again by the next DB(). */
-function once<T>(engine: Engine, key: string, work: () => T | Promise<T>): Promise<T> {
+/** Runs the work of an extension once per storage. What failed, or did nothing, is tried again by the next DB(). */
+async function once<T>(engine: Engine, key: string, work: () => T | Promise<T>): Promise<T> {
   let done = INSTALLED.get(engine);
   if (!done) {
     done = new Map();
     INSTALLED.set(engine, done);
   }
-  let result = done.get(key) as Promise<T> | undefined;
-  if (!result) {
-    result = (async () => work())();
-    done.set(key, result);
-    result.catch(() => done.delete(key));
+  for (let known = done.get(key); known; known = done.get(key)) {
+    const made = (await known) as T;
+    if (made !== false) return made;
   }
-  return result;
+  const result = (async () => work())();
+  done.set(key, result);
+  try {
+    const made = await result;
+    if (made === false) done.delete(key);
+    return made;
+  } catch (error) {
+    done.delete(key);
+    throw error;
+  }
 }
 
 function hostFor(engine: Engine, tiers: StorageTiers, name: string): EngineHost {

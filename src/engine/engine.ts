@@ -8,6 +8,7 @@ import { exactQuery, type IntegerMode, isSuspect, restoreIntegers } from './inte
 import { Lock } from './lock.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { checkForeignKeys, Pragmas } from './pragmas.ts';
+import { type Transactions, watchStorage } from './raw.ts';
 import { runSpecial } from './special.ts';
 import { statementError } from './statement-error.ts';
 import { decodeRows, integerVariant, type SqlValue } from './values.ts';
@@ -40,6 +41,7 @@ export class Engine {
   readonly sql: SqlStorage;
   readonly lock = new Lock();
   readonly pragmas: Pragmas;
+  readonly native: Transactions;
   /** An extension may make statements read rows from outside the object. */
   loads = false;
   readonly planHooks: ((statement: Statement) => Rewrite | undefined)[] = [];
@@ -50,12 +52,15 @@ export class Engine {
   readonly maintenanceHooks = new Map<string, (options: MaintenanceOptions) => unknown>();
   readonly flushHooks: (() => Promise<void>)[] = [];
   readonly internal = new Set<string>(['__miniflare_do_name', '_cf_kv']);
+  /** Open transactions of the storage itself: listeners hear at their end of what was committed inside. */
+  holders = 0;
   /** Nesting depth of transactions; 0 outside. */
   depth = 0;
   /** The current run of back-to-back asynchronous transactions, in milliseconds since the epoch. */
   readonly streak = { length: 0, start: 0, end: 0 };
   /** Counts write statements: a result that reads `changes()` late can see that another write came between. */
   writes = 0;
+  schemas = 0;
   /** `changes()` of a write that ran in several parts, valid while `writes` has not moved. */
   chunkedChanges = { writes: -1, changes: 0 };
   /** Row counts of the last statement: its cursor, which counts until the next one, or a sum. Read only when asked for. */
@@ -80,6 +85,7 @@ export class Engine {
 
   private constructor(readonly storage: DurableObjectStorage) {
     this.sql = storage.sql;
+    this.native = watchStorage(this, storage);
     this.pragmas = new Pragmas(this);
   }
 
@@ -163,7 +169,7 @@ export class Engine {
     this.depth++;
     let result: T;
     try {
-      result = this.storage.transactionSync(() => {
+      result = this.native.transactionSync(() => {
         const result = work();
         if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
           // The platform would commit here and let the rest of the callback run outside the transaction.
@@ -209,7 +215,7 @@ export class Engine {
   /** Tells listeners what an outermost transaction (or a single statement) wrote. */
   committed(): void {
     this.pragmas.checkAgain();
-    if (this.#touched.size === 0) return;
+    if (this.#touched.size === 0 || this.holders > 0) return;
     const tables = this.#touched;
     this.#touched = new Set();
     for (const hook of this.commitHooks) hook(tables);
@@ -223,7 +229,7 @@ export class Engine {
 
   rolledBack(): void {
     this.pragmas.checkAgain();
-    this.#touched.clear();
+    if (!this.holders) this.#touched.clear();
   }
 
   /** True when the schema declares a deferrable foreign key. */
@@ -253,6 +259,7 @@ export class Engine {
     for (const hook of this.schemaHooks) hook.before?.(statement);
     const result = work();
     this.#known = undefined;
+    this.schemas++;
     // Rows come and go with their tables.
     this.#touched.add('sqlite_schema');
     for (const { name } of statement.tables) this.#touched.add(name.toLowerCase());

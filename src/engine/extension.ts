@@ -83,10 +83,13 @@ export interface EngineHost {
 /** A feature that is imported and passed in; the engine knows only this. */
 export interface Extension<Api extends object = object> {
   readonly name: string;
-  /** Runs once per storage, before migrations: for what has to see them. */
-  prepare?(host: EngineHost): void | Promise<void>;
-  /** Runs once per storage, after migrations, before the first statement. Returns the methods it adds to Database. */
-  install(host: EngineHost): Api | Promise<Api>;
+  /** Runs once per storage, before migrations: for what has to see them. `false`: it did nothing, the next DB() asks again. */
+  prepare?(host: EngineHost): unknown;
+  /**
+   * Runs once per storage, after migrations, before the first statement. Returns the methods it adds to Database, or
+   * `false`, as `prepare`.
+   */
+  install(host: EngineHost): Api | false | Promise<Api | false>;
 }
 
 /** The methods that a list of extensions adds. */

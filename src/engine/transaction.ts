@@ -138,7 +138,7 @@ async function inStorage<T>(
   // An error crosses the runtime's transaction unharmed only when it is kept on our side.
   let failure: { error: unknown } | undefined;
   try {
-    return await engine.storage.transaction(async () => {
+    return await engine.native.transaction(async () => {
       engine.depth++;
       let timer: ReturnType<typeof setTimeout> | undefined;
       try {

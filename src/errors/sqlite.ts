@@ -40,6 +40,11 @@ const MESSAGES: readonly [RegExp, DosqlErrorCode, string?][] = [
     'NO_SUCH_TABLE',
     'Was the object emptied while its database was open? Call ctx.abort() after ctx.storage.deleteAll().',
   ],
+  [
+    /in trigger _dosql_\d/,
+    'FEATURE_NOT_ENABLED',
+    'Open the database with changeLog(), or changeLog({ tables: [] }) to end the log.',
+  ],
   [/no such table: (?:main\.)?(?<table>.+?)(?= at offset \d|: SQLITE_|$)/, 'NO_SUCH_TABLE'],
   [
     /(?:no such column: |has no column named )(?<column>.+?)(?= - should| at offset \d|: SQLITE_|$)/,

@@ -76,7 +76,7 @@ export function createTieredBackend(options: TieredOptions): TieredBackend {
   const warmStore = warm && (isObjectStore(warm) ? warm : kvStore(warm));
   const open = async (host: EngineHost) => {
     // Without a policy there is nothing to do, unless rows were archived before.
-    if (!coldStore || (!policies.length && !archived(host))) return;
+    if (STARTED.has(host.engine) || !coldStore || (!policies.length && !archived(host))) return;
     const tiers = new Tiers(host.engine, policies, coldStore, warmStore, onStep ?? (() => {}), {
       maxRows: options.maxRows,
       maxBytes: options.maxBytes,
@@ -91,13 +91,20 @@ export function createTieredBackend(options: TieredOptions): TieredBackend {
       name: 'tiers',
       async prepare(host) {
         // Migrations must not pass by an archive that is there.
-        if (archived(host)) await open(host);
+        if (!archived(host)) return;
+        await open(host);
+        return STARTED.has(host.engine) ? undefined : false;
       },
       async install(host) {
         const { engine } = host;
-        if (!STARTED.has(engine)) await open(host);
+        await open(host);
         const tiers = STARTED.get(engine);
-        await tiers?.transaction(() => new TierSchema(tiers).settle());
+        // Another backend may have what this one lacks.
+        if (!tiers) return false;
+        tiers.settled = true;
+        tiers.refresh();
+        await tiers.transaction(() => new TierSchema(tiers).settle());
+        engine.clearPlans();
         return {};
       },
     },
@@ -112,8 +119,11 @@ function archived({ engine }: EngineHost): boolean {
 
 async function begin(tiers: Tiers, host: EngineHost, keepDeadMs: number): Promise<void> {
   const { engine, manifest } = tiers;
-  await tiers.transaction(() => manifest.open());
   const schema = new TierSchema(tiers);
+  await tiers.transaction(() => {
+    manifest.open();
+    schema.open();
+  });
   host.internalTables(TIER_TABLES);
   host.onSchemaChange({
     before: (statement) => schema.before(statement),

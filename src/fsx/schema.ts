@@ -6,8 +6,11 @@ import { describeTier, type TierTable } from './table.ts';
 import type { Tiers } from './tiers.ts';
 import { settleTriggers } from './triggers.ts';
 
-/** What an ALTER TABLE was about: a name that changed in its place is a renamed column, unless another table came. */
-type Altered = 'columns' | 'table' | undefined;
+/**
+ * What an ALTER TABLE was about: a name that changed in its place is a renamed column, unless another table came; or what
+ * was done behind the handle.
+ */
+type Altered = 'columns' | 'table' | 'unseen' | undefined;
 
 /** Follows the schema of tiered tables: files keep the columns that they were written with, by ids that renames do not change. */
 export class TierSchema {
@@ -27,7 +30,6 @@ export class TierSchema {
   }
 
   after({ verb }: { verb: string }): void {
-    const { manifest } = this.tiers;
     const live = new Map(this.#live().map(([name, root]) => [root, name]));
     let moved = false;
     if (this.#dropped && ![...live.values()].includes(this.#dropped)) this.#forget(this.#dropped);
@@ -35,17 +37,42 @@ export class TierSchema {
       const now = live.get(root);
       if (!now || now === name) continue;
       moved = true;
-      if (this.tiers.tables.has(name)) {
-        for (const table of ['_dosql_tier_seg', '_dosql_tier_schema'])
-          manifest.run(`UPDATE ${table} SET tbl=? WHERE tbl=?`, now, name);
-        manifest.bump();
-      } else if (manifest.active(now).length && !describeTier(this.tiers.engine.sql, now)?.integerKey) {
-        // It takes another one's place (its columns are looked at below): rows that were copied have new rowids, and
-        // those in the files mean nothing any more.
-        manifest.run("UPDATE _dosql_tier_seg SET rid_hi=NULL WHERE tbl=? AND state='active'", now);
-      }
+      if (this.tiers.tables.has(name)) this.#renamed(name, now);
+      // It takes another one's place; its columns are looked at below.
+      else this.#madeAnew(now);
     }
     this.settle(verb === 'ALTER' ? (moved ? 'table' : 'columns') : undefined);
+  }
+
+  /**
+   * Looks at tables with archived rows for what was done to them behind the handle. A renamed one took its triggers along.
+   * @throws UNSUPPORTED_STATEMENT where archived rows would get wrong values
+   */
+  open(): void {
+    const { tiers } = this;
+    for (const name of tiers.names()) {
+      const [[now] = []] = tiers.manifest.all(
+        "SELECT tbl_name FROM main.sqlite_master WHERE type='trigger' AND name=?",
+        `_dosql_tier_u_${name}`,
+      ) as string[][];
+      if (now === undefined) this.#madeAnew(name);
+      else if (foldName(now) !== name) this.#renamed(name, foldName(now));
+    }
+    this.settle('unseen');
+  }
+
+  /** Rows that were copied have new rowids, where these are no keys, and those in the files mean nothing any more. */
+  #madeAnew(name: string): void {
+    const { manifest, engine } = this.tiers;
+    if (manifest.active(name).length && !describeTier(engine.sql, name)?.integerKey)
+      manifest.run("UPDATE _dosql_tier_seg SET rid_hi=NULL WHERE tbl=? AND state='active'", name);
+  }
+
+  #renamed(name: string, now: string): void {
+    const { manifest } = this.tiers;
+    for (const table of ['_dosql_tier_seg', '_dosql_tier_schema'])
+      manifest.run(`UPDATE ${table} SET tbl=? WHERE tbl=?`, now, name);
+    manifest.bump();
   }
 
   /** Notes new versions of the columns and makes triggers, after an ALTER of columns or of a table's name. */
@@ -121,16 +148,17 @@ export class TierSchema {
       const computed = !gone.length && table.columns.some((one) => one.generated && come.includes(one.name));
       const why = computed
         ? `${come} is computed, and archived rows of ${name} do not have its value. Compute it in statements instead.`
-        : altered === 'table' && gone.length && come.length
-          ? `The new ${name} has ${come} and no ${gone}: its archived rows cannot tell whether that is a renamed column. Use ALTER TABLE … RENAME COLUMN first, or drop and add columns by statements of their own.`
+        : altered !== 'columns' && gone.length && come.length
+          ? `The new ${name} has ${come} and no ${gone}: its archived rows cannot tell whether that is a renamed column. Use ALTER TABLE … RENAME COLUMN first, or drop and add columns by statements of their own, through the database handle.`
           : '';
       if (altered && why && manifest.active(name).length)
         throw new DosqlError('UNSUPPORTED_STATEMENT', why, { table: name, columns: come });
       identify(table, known, [...versions.values()], altered === 'columns');
-      if (altered) this.#refuse(name, table, known);
     }
     const json = JSON.stringify(table);
-    if (known && JSON.stringify(known) === json) return;
+    const same = JSON.stringify(known) === json;
+    if (known && altered && !(same && altered === 'unseen')) this.#refuse(name, table, known);
+    if (same) return;
     manifest.run('INSERT INTO _dosql_tier_schema VALUES(?,CAST(? AS INTEGER),?)', name, last + 1, json);
   }
 }

@@ -30,6 +30,8 @@ export class Tiers {
   /** By the folded name of the table. */
   readonly policies: ReadonlyMap<string, Policy>;
   #tables: Map<string, Tiered> | undefined;
+  /** Migrations have run. Before, what a policy needs may still be missing: policies do not count. */
+  settled = false;
   /** Pending segments that this instance is working on. */
   readonly working = new Set<number>();
   /** The work that runs, so that there is one at a time. */
@@ -71,7 +73,8 @@ export class Tiers {
   /** Folded names of tables with a policy, and of those that had one and have archived rows. */
   names(): string[] {
     const archived = this.manifest.all("SELECT DISTINCT tbl FROM _dosql_tier_seg WHERE state='active'");
-    return [...new Set([...this.policies.keys(), ...archived.map(([name]) => name as string)])];
+    const policies = this.settled ? this.policies.keys() : [];
+    return [...new Set([...policies, ...archived.map(([name]) => name as string)])];
   }
 
   /** Tables that exist, by folded name. @throws UNSUPPORTED_STATEMENT, LIMIT_EXCEEDED, NO_SUCH_COLUMN */
@@ -90,7 +93,7 @@ export class Tiers {
     for (const name of this.names()) {
       const table = describeTier(this.engine.sql, name);
       if (!table) continue;
-      const policy = this.policies.get(name) ?? {
+      const policy = (this.settled && this.policies.get(name)) || {
         ...NO_POLICY,
         table: name,
         by: table.columns[table.key[0]!]!.name,

@@ -78,7 +78,7 @@ async function applyPending(
     throw drift(late, `is new, but older than "${list[newest]!.id}", which was applied; generate it again`);
   const scripts = pending.map((migration) => parseScript(engine, migration));
   report.adopted = foreign || changed;
-  if (report.adopted) engine.storage.transactionSync(() => rewriteLedger(engine, rows));
+  if (report.adopted) engine.native.transactionSync(() => rewriteLedger(engine, rows));
   let youngest = Math.max(0, ...rows.map((row) => row.created_at));
   for (const script of scripts) {
     const { id, when, hash } = script.migration;

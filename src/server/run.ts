@@ -104,7 +104,7 @@ export function reading<T>(engine: Engine, work: () => T): T {
   if (engine.depth === 0) engine.pragmas.assert();
   engine.depth++;
   try {
-    return engine.storage.transactionSync(() => {
+    return engine.native.transactionSync(() => {
       const before = totalChanges(engine);
       const result = work();
       if (engine.rowsWritten > 0 || totalChanges(engine) !== before)

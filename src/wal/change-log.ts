@@ -7,11 +7,12 @@ import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
 import { ChangeLog, newEpoch } from './api.ts';
 import { assertArgument, assertNames } from './argument.ts';
+import type { Choice } from './chosen.ts';
 import { durationMs } from './duration.ts';
 import { timeAt } from './instant.ts';
 import { maintain } from './maintenance.ts';
 import { withRecursiveTriggers } from './replace.ts';
-import { type Choice, SchemaFollower } from './schema.ts';
+import { SchemaFollower } from './schema.ts';
 import { makeKeyIndex } from './segments.ts';
 import { LOG_TABLES, LogStore } from './store.ts';
 
@@ -63,11 +64,11 @@ export function changeLog(options: ChangeLogOptions): Extension<ChangeLogApi> {
     async prepare(host) {
       // Migrations must not pass by a log that is there; a new one begins behind them.
       const [known] = drain(host.engine.sql.exec("SELECT 1 FROM sqlite_master WHERE name='_dosql_meta'"));
-      if (known) await begin(host, options);
+      if (known) await begin(host, options, false);
     },
     async install(host) {
       const { engine } = host;
-      const { store, follower } = STARTED.get(engine) ?? (await begin(host, options));
+      const { store, follower } = STARTED.get(engine) ?? (await begin(host, options, true));
       await enter(new RootScope(engine), () => engine.transactionSync(() => follower.after(false, true)));
       return { log: new ChangeLog(store) };
     },
@@ -77,10 +78,10 @@ export function changeLog(options: ChangeLogOptions): Extension<ChangeLogApi> {
 const STARTED = new WeakMap<Engine, { store: LogStore; follower: SchemaFollower }>();
 
 /** Brings the log in line with the schema and listens from then on. */
-async function begin(host: EngineHost, options: ChangeLogOptions) {
+async function begin(host: EngineHost, options: ChangeLogOptions, strict: boolean) {
   const { engine } = host;
   const store = new LogStore(engine);
-  const follower = new SchemaFollower(store, choiceOf(options, host));
+  const follower = new SchemaFollower(store, choiceOf(options, host), strict);
   const turn = <T>(work: () => T) => enter(new RootScope(engine), work);
   await turn(() => engine.transactionSync(() => start(store, follower, options)));
   host.internalTables(LOG_TABLES);

@@ -1,7 +1,8 @@
 import type { Engine } from '../engine/engine.ts';
-import { foldName, quoteIdentifier } from '../sql/identifier.ts';
+import { OwnTables } from '../engine/own-tables.ts';
+import { quoteIdentifier } from '../sql/identifier.ts';
 import { findStore } from './store.ts';
-import { columnList } from './table.ts';
+import { columnList, type TrackedTable } from './table.ts';
 import { timestamp } from './triggers.ts';
 
 /**
@@ -9,17 +10,28 @@ import { timestamp } from './triggers.ts';
  * their images. No event comes of it. `where` restricts the table, which it may call `o`; `value` is bound.
  */
 export function logImages(engine: Engine, name: string, where: string, value: string): void {
-  const store = findStore(engine);
-  const table = store?.tables.get(foldName(name));
-  if (!store || !table || table.dropped) return;
-  const { id, columns, rowid, collations } = table;
-  // Of rows that the log does not mention nobody will ask.
-  const known = collations ? '' : ` AND ${rowid} IN(SELECT rid FROM ${store.from} WHERE t=${id})`;
-  store.run(
-    `INSERT INTO _dosql_log(ts,t,op,${collations ? '' : 'rid,'}${columns.map(({ slot }) => slot)}) SELECT ${timestamp(store.guarded)},${id},6,${collations ? '' : `o.${rowid},`}${columnList(
-      columns.map((column) => column.name),
-      'o.',
-    )} FROM main.${quoteIdentifier(table.name)} AS o WHERE ${where}${known}`,
-    value,
-  );
+  // Also for a log that is not open: its triggers go on, and it may be read again.
+  const own = new OwnTables(engine);
+  const logs = own.all("SELECT name FROM sqlite_master WHERE type='table' AND name GLOB '_dosql_log*'");
+  const tables = logs.length
+    ? own.all('SELECT t,meta FROM _dosql_tab WHERE name=? COLLATE NOCASE', name)
+    : [];
+  for (const [id, meta] of tables) {
+    const { columns, rowid, collations, dropped } = (JSON.parse(meta as string) ?? {
+      dropped: 1,
+    }) as TrackedTable;
+    const found = own.all('SELECT name FROM pragma_table_xinfo(?)', name).map(([column]) => column);
+    // Renamed or dropped while it was not open: the log cannot say it then, and says so when it is read.
+    if (dropped || !columns.every((column) => found.includes(column.name))) continue;
+    const from = logs.map(([log]) => `SELECT rid FROM ${log} WHERE t=${id}`).join(' UNION ALL ');
+    // Of rows that the log does not mention nobody will ask.
+    const known = collations ? '' : ` AND ${rowid} IN(${from})`;
+    own.run(
+      `INSERT INTO _dosql_log(ts,t,op,${collations ? '' : 'rid,'}${columns.map(({ slot }) => slot)}) SELECT ${timestamp(findStore(engine)?.guarded ?? true)},${id},6,${collations ? '' : `o.${rowid},`}${columnList(
+        columns.map((column) => column.name),
+        'o.',
+      )} FROM main.${quoteIdentifier(name)} AS o WHERE ${where}${known}`,
+      value,
+    );
+  }
 }

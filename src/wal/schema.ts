@@ -2,21 +2,13 @@ import { FOREIGN_KEYS } from '../engine/pragmas.ts';
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
+import { type Choice, describeChosen, type LiveTable } from './chosen.ts';
 import { defaultOf } from './default.ts';
 import { logDrop, logReturn, sameIdentity } from './rebuild.ts';
 import { replacersOf, type Trigger } from './replacers.ts';
 import type { LogStore } from './store.ts';
-import { type DescribedColumn, describeTable, imageOf, MAX_SLOTS, type TrackedTable } from './table.ts';
+import { type DescribedColumn, imageOf, MAX_SLOTS, type TrackedTable } from './table.ts';
 import { triggerNames, triggerTexts } from './triggers.ts';
-
-/** Which tables are to be tracked. */
-export interface Choice {
-  wanted(name: string): boolean;
-  /** Named by the user: that it cannot be tracked is an error then. */
-  named(name: string): boolean;
-  /** Statements that replace rows run with recursive triggers, whatever their text. */
-  recursiveTriggers: boolean;
-}
 
 /** A trigger may write rows while the one it is for stays as it is. BEFORE is what a trigger is that does not say. */
 const LEAVES_ROW = /\b(before|instead)\b|\braise\s*\(\s*ignore\b/i;
@@ -24,20 +16,16 @@ const AFTER = /\bafter\s+(insert|update|delete)\b/i;
 
 const CASCADES = `SELECT f."table",m.name FROM ${FOREIGN_KEYS}`;
 
-interface LiveTable {
-  name: string;
-  root: number;
-  ddl: string;
-}
-
 /** Follows the schema: what is tracked, in which columns and by which triggers. Runs in the transaction of the change. */
 export class SchemaFollower {
   /** Root pages before an ALTER: a renamed table keeps its own. */
   #roots = new Map<number, string>();
 
+  /** @param strict before migrations have run, a new table that cannot be tracked is no error: they may change it */
   constructor(
     readonly store: LogStore,
     readonly choice: Choice,
+    public strict: boolean,
   ) {}
 
   /** Makes way for a DDL statement. */
@@ -60,6 +48,7 @@ export class SchemaFollower {
    */
   after(changing: boolean, settled = false): void {
     const { store, choice } = this;
+    this.strict ||= settled;
     const live = new Map(this.#live().map((table) => [foldName(table.name), table]));
     const present = [...store.byId.values()].filter((table) => !table.dropped);
     const captured = changing ? undefined : this.#captured();
@@ -109,7 +98,7 @@ export class SchemaFollower {
 
   #track(found: LiveTable, withRows: boolean): void {
     const { store } = this;
-    const description = this.#describe(found);
+    const description = this.#describe(found, this.strict);
     if (!description) return;
     const [[id]] = store.all('SELECT coalesce(max(t),0)+1 FROM _dosql_tab') as [[number]];
     const { columns, ...identity } = description;
@@ -224,20 +213,8 @@ export class SchemaFollower {
     store.slots.push(slot);
   }
 
-  #describe({ name, ddl }: LiveTable) {
-    const { store, choice } = this;
-    if (!choice.named(name)) {
-      const [[type] = []] = store.all('SELECT type FROM pragma_table_list(?)', name);
-      if (type !== 'table') return undefined;
-    }
-    if (!choice.recursiveTriggers && /\bon\s+conflict\s+replace\b/i.test(ddl)) {
-      throw new DosqlError(
-        'UNSUPPORTED_STATEMENT',
-        `Table ${name} declares ON CONFLICT REPLACE: rows it replaces would be missing from the change log. Exclude it, or pass changeLog({ recursiveTriggers: true }).`,
-        { table: name },
-      );
-    }
-    return describeTable(store.engine.sql, name);
+  #describe(found: LiveTable, strict = true) {
+    return describeChosen(this.store.engine.sql, this.choice, found, strict);
   }
 
   #note({ name }: TrackedTable, event: string): number {

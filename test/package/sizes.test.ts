@@ -26,8 +26,8 @@ const driver = { without: /^src\//, limit: 9.3 };
  * go down; ARCHITECTURE.md says what they were meant to be.
  */
 const BUDGETS: Budget[] = [
-  { what: 'core', entries: (entry) => entry === '.', limit: 23.3 },
-  { what: 'errors', entries: (entry) => entry === './errors', limit: 2.1 },
+  { what: 'core', entries: (entry) => entry === '.', limit: 23.5 },
+  { what: 'errors', entries: (entry) => entry === './errors', limit: 2.2 },
   { what: 'driver, async', entries: (entry) => entry === './drizzle', ...driver },
   { what: 'driver, sync', entries: (entry) => entry === './drizzle/sync', ...driver },
   { what: 'migrator', entries: (entry) => entry === './drizzle/migrator', ...driver, limit: 1 },
@@ -61,7 +61,7 @@ const BUDGETS: Budget[] = [
     what: 'tiered storage, its own code',
     entries: (entry) => entry === './fsx',
     without: /^src\/(?!fsx\/)/,
-    limit: 21,
+    limit: 21.3,
   },
   {
     what: 'server with export, import and migrate',
@@ -79,12 +79,12 @@ const BUDGETS: Budget[] = [
     what: 'core + wal + cdc',
     entries: (entry) => /^\.(\/wal|\/cdc)?$/.test(entry),
     needs: './cdc',
-    limit: 43.4,
+    limit: 43.7,
   },
   {
     what: 'everything but Parquet, without Drizzle',
     entries: (entry) => !PARQUET.test(entry) && !/^\.\/(drizzle|adapters|server|client)/.test(entry),
-    limit: 47.6,
+    limit: 47.9,
   },
 ];
 

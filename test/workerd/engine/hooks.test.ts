@@ -68,6 +68,39 @@ describe('an extension', () => {
       expect(framed).toEqual(['INSERT', 'INSERT']);
     }));
 
+  it('hears of transactions of the storage itself that undo what the engine did, and of no others', () =>
+    inObject(async (storage) => {
+      const heard: boolean[] = [];
+      const extension = probe((host) => host.onRollback((outermost) => heard.push(outermost)));
+      const db = await DB('t', { storage, extensions: [extension] });
+      const undone = (work: () => void) => {
+        expect(() =>
+          storage.transactionSync(() => {
+            work();
+            throw new Error('no');
+          }),
+        ).toThrow('no');
+        return heard.splice(0);
+      };
+      expect(undone(() => storage.kv.put('a', 1))).toEqual([]);
+      expect(undone(() => db.querySync('SELECT 1'))).toEqual([]);
+      expect(undone(() => db.runSync('CREATE TABLE t (id)'))).toEqual([true]);
+      await db.run('CREATE TABLE t (id)');
+      expect(undone(() => db.runSync('INSERT INTO t VALUES (1)'))).toEqual([true]);
+      expect(db.transactionSync((tx) => undone(() => tx.run('INSERT INTO t VALUES (1)')))).toEqual([false]);
+      await storage.transaction(async (txn) => {
+        await txn.put('a', 2);
+        txn.rollback();
+      });
+      expect(heard).toEqual([]);
+      await storage.transaction(async (txn) => {
+        await db.run('INSERT INTO t VALUES (1)');
+        txn.rollback();
+      });
+      expect(heard).toEqual([true]);
+      expect((await db.query('SELECT * FROM t')).rows).toEqual([]);
+    }));
+
   it('sees the end of every migration, inside its transaction', () =>
     inObject(async (storage) => {
       let ends = 0;

@@ -1,0 +1,37 @@
+import type { Engine } from './engine.ts';
+
+export type Transactions = Pick<DurableObjectStorage, 'transaction' | 'transactionSync'>;
+
+/**
+ * Makes the listeners of an engine hear of it when a transaction that the caller made with `storage` itself undoes what ran
+ * through the engine. Gives the methods without that, for the engine's own transactions.
+ */
+export function watchStorage(engine: Engine, storage: DurableObjectStorage): Transactions {
+  const transaction: Transactions['transaction'] = storage.transaction.bind(storage);
+  const transactionSync: Transactions['transactionSync'] = storage.transactionSync.bind(storage);
+  const done = () => engine.writes + engine.schemas;
+  const undone = (before: number) => {
+    if (done() > before) engine.undone(engine.depth === 0);
+  };
+  storage.transactionSync = (work) => {
+    const before = done();
+    try {
+      return transactionSync(work);
+    } catch (error) {
+      undone(before);
+      throw error;
+    }
+  };
+  storage.transaction = (work) => {
+    const before = done();
+    // What it writes may not be told, nor read by who would tell it, before it is there to stay.
+    engine.holders++;
+    return transaction(work).finally(() => {
+      // The callback may have rolled back without an error.
+      undone(before);
+      engine.holders--;
+      engine.committed();
+    });
+  };
+  return { transaction, transactionSync };
+}
