@@ -49,7 +49,8 @@ export function drizzle<TSchema extends Record<string, unknown> = Record<string,
   // Arrays for what drizzle maps to fields, objects for SQL that it knows no fields of.
   const asking = (rows: 'values' | 'object') => async (sql: string, params: never[], method: string) =>
     answer(await client.run(sql, params, { rows: method === 'values' ? method : rows }), method);
-  const db = remote(asking('values') as never, config);
+  // Given as the second argument, the configuration would lose its casing. Batches go their own way, below.
+  const db = remote(asking('values') as never, asking as never, config);
   const session = (db as unknown as { session: Session }).session;
   const prepare = session.prepareQuery.bind(session);
   session.prepareQuery = (...query) => {

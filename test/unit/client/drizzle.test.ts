@@ -90,6 +90,17 @@ test('the same typed queries run from outside', async () => {
   ]);
 });
 
+test('casing names the columns that have no name, as in the object', async () => {
+  const cased = drizzle(db.$client, { casing: 'snake_case', logger: false });
+  const notes = sqliteTable('notes', { id: integer().primaryKey(), madeAt: integer({ mode: 'timestamp' }) });
+  await db.$client.run('CREATE TABLE notes (id INTEGER PRIMARY KEY, made_at INTEGER)');
+  const note = { id: 1, madeAt: new Date(5000) };
+  expect(await cased.insert(notes).values(note).returning()).toEqual([note]);
+  expect(await cased.batch([cased.select().from(notes).where(eq(notes.madeAt, note.madeAt))])).toEqual([
+    [note],
+  ]);
+});
+
 test('a batch is one transaction, and answers with the result of each query', async () => {
   const [inserted, all, one, count] = await db.batch([
     db.insert(users).values({ id: 7, name: 'Eve' }).returning({ id: users.id }),
