@@ -55,16 +55,21 @@ export class AsyncQuery extends Query {
 
   async #wait(work: Work, placeholders: Placeholders): Promise<unknown> {
     const { scope } = await this.session.open();
-    const { cache } = this.session;
+    const { metadata, session } = this;
     const first = work === this.getNow;
     const form = this.#form(first);
     const run = () => this.#turn(scope, form, placeholders, () => work.call(this, placeholders));
-    if (!cache || !this.metadata) return run();
+    if (!session.cache || !metadata) return run();
+    if (metadata.type !== 'select') {
+      const result = await run();
+      await session.wrote(metadata.tables);
+      return result;
+    }
     const key = this.bind(placeholders).map(keyPart);
     if (!first && work !== this.allNow) return this.queryWithCache(form.sql, key, run);
     // Rows are cached as they come: a cache that keeps JSON would lose what decoding makes of them.
     const rows = await this.queryWithCache(form.sql, key, () =>
-      this.#turn(scope, form, placeholders, () => this.fetch(form, placeholders)),
+      this.#turn(scope, form, placeholders, () => this.raw(form, placeholders, 'string')),
     );
     const all = this.mapAll(rows.map((row) => row.slice()));
     return first ? all[0] : all;
@@ -127,11 +132,15 @@ export class AsyncSession extends Session {
   static override readonly [entityKind]: string = 'DosqlAsyncSession';
   readonly kind = 'async';
 
-  /** @param connection what opens the handle; a transaction has its own handle instead */
+  /**
+   * @param connection what opens the handle; a transaction has its own handle instead
+   * @param written the tables that a transaction wrote
+   */
   constructor(
     options: Options,
     handle: Handle | undefined,
     readonly connection?: Connection,
+    readonly written?: Set<string>,
   ) {
     super(options, handle);
   }
@@ -155,9 +164,20 @@ export class AsyncSession extends Session {
 
   override async transaction<T>(work: (tx: AsyncTransaction) => Promise<T>): Promise<T> {
     const { scope, settings } = this.handle ?? (await this.open());
-    return runTransaction(scope, async (inner) =>
-      work(new AsyncTransaction(new AsyncSession(this.options, { scope: inner, settings }))),
+    const written = this.written ?? new Set();
+    const result = await runTransaction(scope, async (inner) =>
+      work(
+        new AsyncTransaction(new AsyncSession(this.options, { scope: inner, settings }, undefined, written)),
+      ),
     );
+    await this.wrote([...written]);
+    return result;
+  }
+
+  /** The cache forgets what is written, once others could read it anew: a transaction's tables when it commits. */
+  async wrote(tables: string[]): Promise<void> {
+    if (this.written) for (const table of tables) this.written.add(table);
+    else if (tables.length > 0) await this.cache?.onMutate({ tables });
   }
 
   /** Runs queries in order, in one transaction: all or none. */
@@ -166,13 +186,11 @@ export class AsyncSession extends Session {
     const steps: Step[] = [];
     for (const item of items) steps.push(this.#step(item));
     const results = await this.#together(scope, steps);
-    const { cache } = this;
-    if (cache) {
-      const writes = steps.filter(({ query: { metadata } }) => metadata && metadata.type !== 'select');
-      await Promise.all(
-        writes.map(({ query }) => cache.onMutate({ tables: (query.metadata as Metadata).tables })),
-      );
-    }
+    await this.wrote(
+      steps.flatMap(({ query: { metadata } }) =>
+        metadata?.type === 'select' ? [] : (metadata?.tables ?? []),
+      ),
+    );
     return results;
   }
 

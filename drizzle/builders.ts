@@ -1,6 +1,6 @@
 import { type Column, orderSelectedFields, Param, SQL, Table } from 'drizzle-orm';
 import { extractUsedTable, type SQLiteTable } from 'drizzle-orm/sqlite-core';
-import type { Builder, DeleteConfig, SelectBuilder, UpdateConfig } from './internals.ts';
+import type { Builder, DeleteConfig, SelectBuilder, SelectConfig, UpdateConfig } from './internals.ts';
 import { compileFields } from './mapper.ts';
 import type { Form, Metadata, Query } from './query.ts';
 import type { Session } from './session.ts';
@@ -92,15 +92,21 @@ export function prepareSelect(this: SelectBuilder, oneTime = true): Query {
 function buildSelect(query: SelectBuilder): Built {
   const { session, config } = query;
   const { sql, params } = session.options.dialect.sqlToQuery(query.getSQL());
-  const { limit, offset } = config.setOperators.at(-1) ?? config;
   return {
     form: {
       sql,
-      first: limit === undefined && offset === undefined ? { sql: `${sql} limit 1` } : undefined,
+      first: endsLimited(config) ? undefined : { sql: `${sql} limit 1` },
       mapper: compileFields(orderSelectedFields(config.fields), query.joinsNotNullableMap),
     },
     params,
   };
+}
+
+/** Whether the text ends in a limit, which may be that of the last query of a compound. */
+function endsLimited(config: SelectConfig): boolean {
+  const last = config.setOperators.at(-1);
+  const { limit, offset } = last ?? config;
+  return limit !== undefined || offset !== undefined || (!!last && endsLimited(last.rightSelect.config));
 }
 
 export function prepareUpdate(this: Builder<UpdateConfig>, oneTime = true): Query {

@@ -1,4 +1,4 @@
-import type { DrizzleConfig } from 'drizzle-orm';
+import { type DrizzleConfig, is, Param, Placeholder } from 'drizzle-orm';
 import { drizzle as remote, type SqliteRemoteDatabase } from 'drizzle-orm/sqlite-proxy';
 import type { Client } from '../src/client/connect.ts';
 import { fromWire } from '../src/client/value.ts';
@@ -33,7 +33,7 @@ interface Relational {
 type Find = (config?: unknown) => Relational;
 
 interface Session {
-  prepareQuery(...query: unknown[]): Prepared;
+  prepareQuery(query: { params: unknown[] }, ...how: unknown[]): Prepared;
   batch(queries: readonly { _prepare(): Prepared }[]): Promise<unknown[]>;
   transaction(): Promise<never>;
 }
@@ -49,11 +49,12 @@ export function drizzle<TSchema extends Record<string, unknown> = Record<string,
   // Arrays for what drizzle maps to fields, objects for SQL that it knows no fields of.
   const asking = (rows: 'values' | 'object') => async (sql: string, params: never[], method: string) =>
     answer(await client.run(sql, params, { rows: method === 'values' ? method : rows }), method);
-  const db = remote(asking('values') as never, config);
+  // Given as the second argument, the configuration would lose its casing. Batches go their own way, below.
+  const db = remote(asking('values') as never, asking as never, config);
   const session = (db as unknown as { session: Session }).session;
   const prepare = session.prepareQuery.bind(session);
-  session.prepareQuery = (...query) => {
-    const prepared = prepare(...query);
+  session.prepareQuery = (query, ...how) => {
+    const prepared = prepare({ ...query, params: query.params.map(nullable) }, ...how);
     if (!mapped(prepared)) prepared.client = asking('object');
     return prepared;
   };
@@ -66,10 +67,16 @@ export function drizzle<TSchema extends Record<string, unknown> = Record<string,
     );
     return prepared.map((query, i) => {
       const { columns, rows, ...rest } = found[i]!;
-      const named = mapped(query)
-        ? rows
-        : (rows as unknown as unknown[][]).map((row) => object(columns, row));
-      return query.mapResult(answer({ ...rest, rows: named }, built[i]!.method ?? 'all'), true);
+      const { method } = built[i]!;
+      const knows = mapped(query);
+      const named =
+        knows || method === 'values'
+          ? rows
+          : (rows as unknown as unknown[][]).map((row) =>
+              Object.fromEntries(row.map((value, c) => [columns[c], value])),
+            );
+      // drizzle takes the first row of raw SQL itself.
+      return query.mapResult(answer({ ...rest, rows: named }, knows ? method : ''), true);
     });
   };
   session.transaction = async () => {
@@ -109,16 +116,21 @@ function exact(client: Client, find: Find): Find {
   };
 }
 
+/** null for a placeholder is NULL, as in the object: the encoders of json and timestamp columns know no null. */
+function nullable(param: unknown): unknown {
+  if (!is(param, Param) || !is(param.value, Placeholder)) return param;
+  const { value, encoder } = param;
+  return new Param(value, {
+    mapToDriverValue: (given) => (given === null ? null : encoder.mapToDriverValue(given)),
+  });
+}
+
 function mapped({ fields, customResultMapper }: Prepared): boolean {
   return Boolean(fields || customResultMapper);
 }
 
 /** A result in the shape that each method expects. */
-function answer(result: { rows: unknown[]; changes: number }, method: string): { rows: never[] } {
+function answer(result: { rows: unknown[]; changes: number }, method?: string): { rows: never[] } {
   const rows = method === 'get' ? result.rows[0] : result.rows;
   return { ...result, rowsAffected: result.changes, rows } as never;
-}
-
-function object(columns: readonly string[], row: readonly unknown[]): object {
-  return Object.fromEntries(row.map((value, i) => [columns[i], value]));
 }

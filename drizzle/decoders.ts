@@ -28,10 +28,14 @@ const boolean: ColumnDecoder = (rows, c) => {
   for (const row of rows) if (row[c] !== null) row[c] = row[c] === 1 || Number(row[c]) === 1;
 };
 const seconds: ColumnDecoder = (rows, c) => {
-  for (const row of rows) if (row[c] !== null) row[c] = new Date((row[c] as number) * 1000);
+  for (const row of rows) if (row[c] !== null) row[c] = new Date(Number(row[c]) * 1000);
 };
 const milliseconds: ColumnDecoder = (rows, c) => {
-  for (const row of rows) if (row[c] !== null) row[c] = new Date(row[c] as number);
+  for (const row of rows) {
+    const value = row[c];
+    // Text may be a date as it is.
+    if (value !== null) row[c] = new Date(typeof value === 'bigint' ? Number(value) : (value as number));
+  }
 };
 const numeric: ColumnDecoder = (rows, c) => {
   for (const row of rows) if (row[c] !== null) row[c] = String(row[c]);

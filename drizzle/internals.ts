@@ -20,7 +20,11 @@ export interface SelectConfig {
   readonly orderBy?: readonly unknown[];
   readonly limit?: unknown;
   readonly offset?: unknown;
-  readonly setOperators: readonly { limit?: unknown; offset?: unknown }[];
+  readonly setOperators: readonly {
+    readonly limit?: unknown;
+    readonly offset?: unknown;
+    readonly rightSelect: { readonly config: SelectConfig };
+  }[];
 }
 
 export interface DeleteConfig {

@@ -4,11 +4,13 @@ import type { WithCacheConfig } from 'drizzle-orm/cache/core/types';
 import { type PreparedQueryConfig, SQLitePreparedQuery } from 'drizzle-orm/sqlite-core';
 import type { Engine } from '../src/engine/engine.ts';
 import type { Ready } from '../src/engine/foreign.ts';
+import type { IntegerMode } from '../src/engine/integers.ts';
 import { observed } from '../src/engine/observe.ts';
 import { factoryFor, type Plan } from '../src/engine/plan.ts';
 import { encodeValue, type SqlValue } from '../src/engine/values.ts';
 import { DosqlError } from '../src/errors/index.ts';
 import type { Bulk } from './bulk.ts';
+import { settle } from './decoders.ts';
 import { compileFields, type Field, type Mapper, mapRows } from './mapper.ts';
 import { type DrizzleRunResult, NOTHING, runResult } from './result.ts';
 import type { Session } from './session.ts';
@@ -102,7 +104,7 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
   }
 
   valuesNow(placeholders?: Placeholders): unknown[][] {
-    return this.fetch(this.form, placeholders);
+    return this.raw(this.form, placeholders);
   }
 
   runNow(placeholders?: Placeholders): DrizzleRunResult {
@@ -144,6 +146,18 @@ export abstract class Query extends SQLitePreparedQuery<Loose> {
   fetch(form: Form, placeholders: Placeholders): unknown[][] {
     if (form.bulk) return form.bulk.run(this, placeholders).rows;
     return this.rowsOf(form, this.bind(placeholders));
+  }
+
+  /** Rows as they come, where integers that were read exactly for one column are in the others what the mode says. */
+  raw(form: Form, placeholders: Placeholders, exact: IntegerMode = 'bigint'): unknown[][] {
+    const rows = this.fetch(form, placeholders);
+    const mapper = this.mapper();
+    if (mapper?.exact) {
+      mapper.decoders.forEach((decoder, c) => {
+        settle(rows, c, decoder?.exact ? exact : this.session.settings.integers);
+      });
+    }
+    return rows;
   }
 
   protected mapAll(rows: unknown[][]): unknown[] {

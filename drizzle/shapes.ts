@@ -23,6 +23,7 @@ const EXPRESSION = Symbol('expression');
 const NAME = Symbol('name');
 const ALIAS = Symbol('alias');
 const END = Symbol('end');
+const JOIN_PARTS = ['joinType', 'table', 'alias', 'on'];
 
 /** Decoders that stay the same between queries. A closure made for each query would make each a shape of its own. */
 const PLAIN = new Set<unknown>([noopDecoder.mapFromDriverValue, Number, String, Boolean, BigInt]);
@@ -95,11 +96,18 @@ export class Walk {
       const part = (config as Record<string, unknown>)[key];
       if (part === undefined) continue;
       this.step(key);
+      let ok: boolean;
       // The only number that drizzle binds; zero has no text.
-      const ok = key === 'offset' && typeof part === 'number' && part ? this.value(part) : this.part(part);
+      if (key === 'offset' && typeof part === 'number' && part) ok = this.value(part);
+      else ok = key === 'joins' && Array.isArray(part) ? this.#list(part, this.#join) : this.part(part);
       if (!ok) return false;
     }
     return true;
+  }
+
+  /** The table may be SQL with parameters, which stand before those of the condition. */
+  #join(join: unknown): boolean {
+    return this.parts(join as object, JOIN_PARTS);
   }
 
   /** Any part of a configuration: what is not SQL is text. */

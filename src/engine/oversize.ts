@@ -69,7 +69,7 @@ export function runOversize(
 /** Nested terms compare by the collation of another column than before, which matters once any is not BINARY. */
 function declaresCollation(engine: Engine): boolean {
   const schema = drain(engine.sql.exec("SELECT sql FROM sqlite_master WHERE sql LIKE '%collate%'"));
-  return schema.some(([sql]) => /\bcollate\s+["'`[]?(?!binary\b)/i.test(String(sql)));
+  return schema.some(([sql]) => /\bcollate(?![\s"'`[]*binary\b)/i.test(String(sql)));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { DrizzleQueryError, eq, gt, relations, sql } from 'drizzle-orm';
-import { blob, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { blob, integer, numeric, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { afterAll, beforeAll, expect, expectTypeOf, test } from 'vitest';
 import { drizzle } from '../../../drizzle/client.ts';
 import { connect } from '../../../src/client/index.ts';
@@ -90,6 +90,17 @@ test('the same typed queries run from outside', async () => {
   ]);
 });
 
+test('casing names the columns that have no name, as in the object', async () => {
+  const cased = drizzle(db.$client, { casing: 'snake_case', logger: false });
+  const notes = sqliteTable('notes', { id: integer().primaryKey(), madeAt: integer({ mode: 'timestamp' }) });
+  await db.$client.run('CREATE TABLE notes (id INTEGER PRIMARY KEY, made_at INTEGER)');
+  const note = { id: 1, madeAt: new Date(5000) };
+  expect(await cased.insert(notes).values(note).returning()).toEqual([note]);
+  expect(await cased.batch([cased.select().from(notes).where(eq(notes.madeAt, note.madeAt))])).toEqual([
+    [note],
+  ]);
+});
+
 test('a batch is one transaction, and answers with the result of each query', async () => {
   const [inserted, all, one, count] = await db.batch([
     db.insert(users).values({ id: 7, name: 'Eve' }).returning({ id: users.id }),
@@ -109,6 +120,46 @@ test('a batch is one transaction, and answers with the result of each query', as
   ]);
   await expect(failing).rejects.toMatchObject({ code: 'UNIQUE_VIOLATION' });
   expect(await db.$count(users)).toBe(3);
+});
+
+test('raw rows of a batch are what they are alone, and null for a placeholder is NULL', async () => {
+  const raw = db.values(sql`SELECT id, name FROM users WHERE id = 1`);
+  expect(await db.batch([raw as never, db.get(sql`SELECT name FROM users WHERE id = 1`) as never])).toEqual([
+    [[1, 'Ada']],
+    { name: 'Ada' },
+  ]);
+  const put = db
+    .insert(users)
+    .values({ id: 70, name: 'Nil', born: sql.placeholder('born'), tags: sql.placeholder('tags') })
+    .prepare();
+  await put.execute({ born: null, tags: null });
+  await db
+    .update(users)
+    .set({ born: new Date(5000), tags: ['x'] })
+    .where(eq(users.id, 2));
+  expect(await db.all(sql`SELECT born, tags FROM users WHERE id IN (2, 70) ORDER BY id`)).toEqual([
+    { born: 5, tags: '["x"]' },
+    { born: null, tags: null },
+  ]);
+  await db.update(users).set({ born: null, tags: null }).where(eq(users.id, 2));
+  await db.delete(users).where(eq(users.id, 70));
+});
+
+test('integers beyond 2^53-1 are exact in numeric columns of a client that may have them', async () => {
+  const sums = sqliteTable('sums', { a: numeric(), b: numeric({ mode: 'bigint' }) });
+  await db.$client.batch([
+    'CREATE TABLE sums (a NUMERIC, b NUMERIC)',
+    'INSERT INTO sums VALUES (9007199254740993, -9007199254740993)',
+  ]);
+  expect(await db.select({ b: sums.b }).from(sums)).toEqual([{ b: -9007199254740993n }]);
+  await expect(db.select().from(sums).execute()).rejects.toMatchObject({
+    cause: { code: 'INTEGER_OUT_OF_RANGE' },
+  });
+  const token = await tokenFor('drizzle');
+  for (const integers of ['bigint', 'string'] as const) {
+    const exact = drizzle(connect(`${workerd.url}/databases/drizzle`, { token, integers }));
+    expect(await exact.select().from(sums)).toEqual([{ a: '9007199254740993', b: -9007199254740993n }]);
+  }
 });
 
 test('errors keep their cause, and a transaction says what to use instead', async () => {

@@ -3,9 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { drizzle } from '../../../drizzle/sync.ts';
 import { inObject } from '../object.ts';
 import { schema, seed } from './schema.ts';
-import { usages } from './usages.ts';
+import { usages as most } from './usages.ts';
+import { usagesOfParameters } from './usages-parameters.ts';
 
 type Make = typeof official;
+
+const usages = { ...most, ...usagesOfParameters };
 
 /** Runs a usage in a new object: twice, because the second time a query's shape is known. */
 function answers(make: Make, name: string): Promise<unknown[]> {

@@ -119,6 +119,41 @@ describe('the cache', () => {
       expect(cache.entries.size).toBe(0);
     }));
 
+  test('forgets what a transaction wrote when it commits, not before and not when it rolls back', () =>
+    inObject(async (storage) => {
+      seed(storage);
+      const cache = new MemoryCache();
+      const db = drizzle(storage, { schema, cache });
+      const read = async () => (await db.select().from(users).where(eq(users.id, 1)).$withCache())[0]?.name;
+      const rename = (name: string, after: () => unknown = () => {}) =>
+        db.transaction(async (tx) => {
+          await tx.transaction((inner) => inner.update(users).set({ name }).where(eq(users.id, 1)));
+          expect(cache.entries.size).toBe(1);
+          after();
+        });
+      expect(await read()).toBe('Ada');
+      await rename('Eve');
+      expect(await read()).toBe('Eve');
+      const rolledBack = rename('Bob', () => {
+        throw new Error('no');
+      });
+      await expect(rolledBack).rejects.toThrow('no');
+      expect(cache.entries.size).toBe(1);
+      expect(await read()).toBe('Eve');
+    }));
+
+  test('keeps exact integers, also as JSON', () =>
+    inObject(async (storage) => {
+      storage.sql.exec('CREATE TABLE sums (n NUMERIC)');
+      storage.sql.exec('INSERT INTO sums VALUES (9007199254740993), (5)');
+      const sums = sqliteTable('sums', { n: numeric() });
+      const cache = new MemoryCache();
+      const db = drizzle(storage, { cache });
+      for (let i = 0; i < 2; i++)
+        expect(await db.select().from(sums).$withCache()).toEqual([{ n: '9007199254740993' }, { n: '5' }]);
+      expect(cache.hits).toBe(1);
+    }));
+
   test('keeps nothing that a transaction reads', () =>
     inObject(async (storage) => {
       seed(storage);
@@ -180,6 +215,29 @@ describe('integers beyond 2^53', () => {
         expect(await db.select().from(wide)).toEqual([
           { id: 1, n: n[integers], d: '9223372036854775807', b: -9223372036854775808n },
         ]);
+      }
+    }));
+
+  test('are the same for raw rows, whatever is selected beside them', () =>
+    inObject(async (storage) => {
+      at(storage);
+      const raw = (db: ReturnType<typeof drizzle>) => db.select({ n: wide.n, d: wide.d }).from(wide).values();
+      await expect(raw(drizzle(storage))).rejects.toMatchObject({ cause: { code: 'INTEGER_OUT_OF_RANGE' } });
+      const text = drizzle(await DB('w', { storage, integers: 'string' }));
+      expect(await raw(text)).toEqual([['9007199254740993', 9223372036854775807n]]);
+    }));
+
+  test('make a date that is none, as any other number beyond its range', () =>
+    inObject(async (storage) => {
+      at(storage);
+      const dates = sqliteTable('wide', {
+        n: integer({ mode: 'timestamp' }),
+        d: integer({ mode: 'timestamp_ms' }),
+      });
+      const none = new Date(Number.NaN);
+      for (const integers of ['bigint', 'string', 'number'] as const) {
+        const db = drizzle(await DB('w', { storage, integers }));
+        expect(await db.select().from(dates)).toEqual([{ n: none, d: none }]);
       }
     }));
 
