@@ -14,9 +14,10 @@ export class Sequences {
     this.#noted = new Map(this.#read());
   }
 
-  /** Notes a table as it is before it is dropped: it may have been renamed. */
+  /** Notes a table before it is dropped: it may have been renamed, or made anew already. */
   note(table: string): void {
-    for (const [name, seq] of this.#read(' WHERE name=? COLLATE NOCASE', table)) this.#noted.set(name, seq);
+    for (const [name, seq] of this.#read(' WHERE name=? COLLATE NOCASE', table))
+      if (BigInt(seq) > BigInt(this.#noted.get(name) ?? -1)) this.#noted.set(name, seq);
   }
 
   restore(): void {

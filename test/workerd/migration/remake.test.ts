@@ -43,7 +43,10 @@ const renamed = [
 ];
 
 describe.each(ROUTES)('%s that makes a table anew', (route) => {
-  it('keeps its keys and triggers, also when it renames the table first', async () => {
+  it.each([
+    ['when it renames the table first', renamed],
+    ['when it does so twice', [...renamed, ...renamed.slice(1)]],
+  ])('keeps its keys and triggers, also %s', async (_, statements) => {
     const schema = [
       'CREATE TABLE t (id integer PRIMARY KEY AUTOINCREMENT, a text)',
       'CREATE TABLE log (a)',
@@ -52,7 +55,7 @@ describe.each(ROUTES)('%s that makes a table anew', (route) => {
       'DELETE FROM t WHERE id = 9',
     ];
     const ask = ["INSERT INTO u (a) VALUES ('z') RETURNING id", 'SELECT a FROM log ORDER BY rowid'];
-    expect(await changed(route, schema, renamed, ask)).toEqual([[[10]], [['x'], ['y'], ['z']]]);
+    expect(await changed(route, schema, statements, ask)).toEqual([[[10]], [['x'], ['y'], ['z']]]);
   });
 
   it('keeps the views and triggers that mention it, also where its checks name it', async () => {
