@@ -1,9 +1,10 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { Client } from '../src/client/connect.ts';
-import { DosqlError } from '../src/errors/index.ts';
+import { DosqlError, isDosqlError } from '../src/errors/index.ts';
 import { quoteIdentifier, unquoteIdentifier } from '../src/sql/identifier.ts';
 import { project } from './kit.ts';
-import { expressionsOf, type Present, withoutUnchanged } from './unchanged.ts';
+import { renamesIn, withRenames } from './renames.ts';
+import { expressionsOf, type Present, withoutRepeated, withoutUnchanged } from './unchanged.ts';
 
 /** What would make a database equal to a schema. */
 export interface Plan {
@@ -32,13 +33,21 @@ export async function planPush(client: Client, schema: Record<string, unknown>):
   const hidden = await virtualTables(client);
   const ask = async (query: Chunks) => {
     const text = query.queryChunks.map(({ value }) => value.join('')).join('');
-    const { rows } = await client.query<Record<string, unknown>>(text, [], { integers: 'number' });
+    const { rows } = await client
+      .query<Record<string, unknown>>(text, [], { integers: 'number' })
+      .catch(counted(text));
     // drizzle-kit knows no virtual tables: it would drop them.
     return rows.filter(({ tableName, name }) => !hidden.has(`${tableName ?? name}`));
   };
-  const found = await silently(() => pushSQLiteSchema(schema, { all: ask, run: ask }));
-  const said = found.statementsToExecute.map((text) => text.trim().replace(/;$/, ''));
-  const statements = [...new Set(expressionsOf(said))];
+  const { found, printed } = await silently(() => pushSQLiteSchema(schema, { all: ask, run: ask }));
+  const { statements: said, warnings } = withRenames(
+    {
+      statements: found.statementsToExecute.map((text) => text.trim().replace(/;$/, '')),
+      warnings: found.warnings.map((text) => stripVTControlCharacters(text).replace(/^\W+/, '')),
+    },
+    renamesIn(printed),
+  );
+  const statements = withoutRepeated(expressionsOf(said));
   const { rows } = await client.query<Present>(
     'SELECT type, name, sql FROM sqlite_master WHERE sql NOT NULL',
   );
@@ -48,8 +57,8 @@ export async function planPush(client: Client, schema: Record<string, unknown>):
   );
   return {
     statements: await copyWhatIsThere(client, changing),
-    warnings: found.warnings.map((text) => stripVTControlCharacters(text).replace(/^\W+/, '')),
-    losesData: found.hasDataLoss,
+    warnings,
+    losesData: found.hasDataLoss && warnings.length > 0,
   };
 }
 
@@ -60,12 +69,28 @@ async function virtualTables(client: Client): Promise<Set<string>> {
   return new Set(rows.map(({ name }) => name));
 }
 
+/**
+ * drizzle-kit counts the rows of a table that is to be renamed by its new name. A column may have values then; were
+ * there no room for the rows, they would fail the push.
+ */
+function counted(query: string): (error: unknown) => { rows: Record<string, unknown>[] } {
+  return (error) => {
+    if (!isDosqlError(error, 'NO_SUCH_TABLE') || !/^select count\(/.test(query)) throw error;
+    return { rows: [{ count: query.startsWith('select count(*)') ? 0 : 1 }] };
+  };
+}
+
 /** drizzle-kit reports to standard output, which is the command's own. */
-async function silently<T>(work: () => Promise<T>): Promise<T> {
+async function silently<T>(work: () => Promise<T>): Promise<{ found: T; printed: string }> {
   const { write } = process.stdout;
-  process.stdout.write = process.stderr.write.bind(process.stderr) as typeof write;
+  let printed = '';
+  process.stdout.write = ((...text: Parameters<typeof write>) => {
+    printed += text[0];
+    return process.stderr.write(...text);
+  }) as typeof write;
   try {
-    return await work();
+    const found = await work();
+    return { found, printed };
   } catch (cause) {
     throw cause instanceof DosqlError
       ? cause

@@ -9,9 +9,37 @@ const REBUILD = /^CREATE TABLE `__new_(.+?)` /;
 const INDEX = /^CREATE (?:UNIQUE )?INDEX `(.+?)` ON `(.+?)` \(/;
 const LIST = /^(`.*?`)(\)(?: WHERE .*)?)$/s;
 
-/** What stands behind the name of a table, which a rename has quoted in another way. */
-function declared(create: string | undefined): string | undefined {
-  return create?.replace(/^CREATE TABLE (`[^`]*`|"(?:[^"]|"")*")\s*/i, '').trim();
+const GENERATED = /^ALTER TABLE `(.+?)` ADD (`(.+?)` .*\bGENERATED ALWAYS AS .*)$/s;
+
+/** Texts, names, and what stands between them. */
+const PIECE = /'(?:[^']|'')*'|`[^`]*`|[(),]|[^'`(),]+/g;
+
+/**
+ * What a table declares, in an order of its own: a new column stands behind the constraints, and a rename has quoted
+ * names in another way.
+ */
+function declared(create = ''): string {
+  const body = create.replace(/^CREATE TABLE (`[^`]*`|"(?:[^"]|"")*")\s*/i, '').replaceAll('"', '`');
+  const parts = [''];
+  let depth = 0;
+  for (const [piece] of body.matchAll(PIECE)) {
+    if (piece === '(') depth++;
+    if (piece === ')') depth--;
+    if (piece === ',' && depth === 1) parts.push('');
+    else if (depth > 1 || !/^[()]$/.test(piece) || (piece === ')' && depth === 1))
+      parts[parts.length - 1] += piece;
+  }
+  return parts
+    .map((part) => part.trim())
+    .sort()
+    .join(',\n');
+}
+
+/** Each once: drizzle-kit makes the indexes of a rebuilt table several times, and only the last ones stay. */
+export function withoutRepeated(statements: readonly string[]): string[] {
+  return statements.filter((text, i) =>
+    INDEX.test(text) ? statements.lastIndexOf(text) === i : statements.indexOf(text) === i,
+  );
 }
 
 /** Behind a rebuilt table drizzle-kit quotes an expression of an index as if it were a column's name. */
@@ -29,7 +57,7 @@ export function expressionsOf(statements: readonly string[]): string[] {
 
 /**
  * The plan without what would make a table or an index as it is: drizzle-kit does not read conditions and expressions of
- * indexes, nor all names of keys, and takes what has some for changed each time.
+ * indexes, nor all names of keys and calls in generated columns, and takes what has some for changed each time.
  */
 export function withoutUnchanged(statements: readonly string[], present: readonly Present[]): string[] {
   const drop = new Set<string>();
@@ -63,6 +91,12 @@ export function withoutUnchanged(statements: readonly string[], present: readonl
     const [, name, table] = INDEX.exec(text) ?? [];
     if (name === undefined || rebuilt.has(table!) || !now.includes(text)) continue;
     drop.add(text).add(`DROP INDEX \`${name}\``);
+  }
+  for (const text of statements) {
+    const [, table, column, name] = GENERATED.exec(text) ?? [];
+    const create = present.find((other) => other.type === 'table' && other.name === table)?.sql;
+    if (column && declared(create).split(',\n').includes(column.replaceAll('"', '`')))
+      drop.add(text).add(`ALTER TABLE \`${table}\` DROP COLUMN \`${name}\``);
   }
   return statements.filter((text) => !drop.has(text));
 }

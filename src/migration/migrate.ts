@@ -5,7 +5,7 @@ import { DosqlError } from '../errors/index.ts';
 import { drift, type Hashed, matchLedger } from './drift.ts';
 import { sha256 } from './hash.ts';
 import { readDigest, readLedger, rewriteLedger, writeDigest, writeRow } from './ledger.ts';
-import { withoutForeignKeys } from './rebuild.ts';
+import { alone, withoutForeignKeys } from './rebuild.ts';
 import { needsRebuild, parseScript, runScript } from './script.ts';
 import { loadMigrations } from './source.ts';
 import type { MigrationOptions, MigrationReport, MigrationSource } from './types.ts';
@@ -45,17 +45,9 @@ export async function migrateOnce(
   const hashed = await Promise.all(
     list.map(async (migration) => ({ ...migration, hash: await sha256(migration.sql) })),
   );
-  const work = async () => {
-    try {
-      if (!done()) await applyPending(engine, hashed, digest as string, report, ctx, outOfOrder);
-    } catch (error) {
-      // workerd: an error thrown inside blockConcurrencyWhile resets the object.
-      return { error };
-    }
-    return undefined;
-  };
-  const failure = await engine.lock.exclusive(() => (ctx ? ctx.blockConcurrencyWhile(work) : work()));
-  if (failure) throw failure.error;
+  await alone(engine, ctx, async () => {
+    if (!done()) await applyPending(engine, hashed, digest as string, report, ctx, outOfOrder);
+  });
   return report;
 }
 

@@ -11,6 +11,11 @@ export function renamedTo(plan: Plan): string | undefined {
   return lastName(plan, 'ALTER', /^alter table .+ rename to (.+)$/is);
 }
 
+/** The table or view that the statement drops. */
+export function droppedTable({ statement: { verb, tables } }: Plan): string | undefined {
+  return verb === 'DROP' ? tables[0]?.name : undefined;
+}
+
 /** The trigger that the statement drops, folded. */
 export function droppedTrigger(plan: Plan): string | undefined {
   return lastName(plan, 'DROP', /^drop trigger (?:if exists )?(?:.+ \. )?(.+)$/is);

@@ -2,18 +2,37 @@ import { drain } from '../engine/cursor.ts';
 import type { Engine } from '../engine/engine.ts';
 import { DosqlError } from '../errors/index.ts';
 
+/** Runs `work` while no other call is running, and with `ctx` no other event of the object is. */
+export async function alone<T>(
+  { lock }: Engine,
+  ctx: DurableObjectState | undefined,
+  work: () => T | Promise<T>,
+): Promise<T> {
+  const guarded = async (): Promise<{ done: T } | { error: unknown }> => {
+    try {
+      return { done: await work() };
+    } catch (error) {
+      // workerd: an error thrown inside blockConcurrencyWhile resets the object.
+      return { error };
+    }
+  };
+  const result = await lock.exclusive(() => (ctx ? ctx.blockConcurrencyWhile(guarded) : guarded()));
+  if ('error' in result) throw result.error;
+  return result.done;
+}
+
 /**
  * Runs `work` with foreign keys off, so that dropping a table deletes nobody's rows, and turns them on again.
  * An eviction in between turns them on, too: the setting lives in memory.
  */
-export async function withoutForeignKeys(
+export async function withoutForeignKeys<T>(
   engine: Engine,
   ctx: DurableObjectState | undefined,
-  work: () => void,
-): Promise<void> {
+  work: () => T,
+): Promise<T> {
   try {
     await setForeignKeys(engine, 0);
-    work();
+    return work();
   } finally {
     await setForeignKeys(engine, 1).catch((error) => {
       // Without enforcement nobody may go on; a new instance has it.

@@ -3,7 +3,7 @@ import type { Engine } from '../engine/engine.ts';
 import { enter } from '../engine/scope.ts';
 import { DosqlError } from '../errors/index.ts';
 import { atomically } from '../migration/migrate.ts';
-import { withoutForeignKeys } from '../migration/rebuild.ts';
+import { alone, withoutForeignKeys } from '../migration/rebuild.ts';
 import { BREAKPOINT, needsRebuild, parseScript, pieces, runScript } from '../migration/script.ts';
 import type { Limits } from './grant.ts';
 import { readJson } from './respond.ts';
@@ -87,6 +87,8 @@ async function apply(
   const script = parseScript(engine, { id: 'push', sql, hash: '', when: undefined });
   const rebuild = needsRebuild(engine, script);
   const run = () => atomically(engine, () => runScript(engine, script, rebuild));
-  await engine.lock.exclusive(() => (rebuild ? withoutForeignKeys(engine, ctx, run) : run()));
+  await (rebuild
+    ? alone(engine, ctx, () => withoutForeignKeys(engine, ctx, run))
+    : engine.lock.exclusive(run));
   return { applied: script.plans.length };
 }

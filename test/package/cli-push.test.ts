@@ -11,7 +11,7 @@ beforeAll(async () => {
   workerd = await Workerd.create('test/package/cli/worker.ts');
   await workerd.start();
   shell = await Shell.create('drizzle-kit', 'drizzle-orm', '@libsql/client');
-  token = await tokenFor(['push', 'pull', 'loss', 'virtual', 'renamed', 'named', 'unread']);
+  token = await tokenFor(['push', 'pull', 'loss', 'virtual', 'renamed', 'named', 'unread', 'generated']);
 });
 afterAll(async () => {
   await shell.remove();
@@ -148,6 +148,17 @@ export const t = sqliteTable('t', { id: integer('id'), a: ${type}('a') }, (t) =>
     // The table is made anew, and its indexes behind it.
     expect(await push('unread', schema('b', 'integer'))).toMatchObject({ code: 0, applied: true });
     expect(await push('unread', schema('b', 'integer'))).toMatchObject({ code: 0, statements: [] });
+  });
+
+  test('finds no changes in generated columns that call functions, also behind a rename', async () => {
+    const schema = (expression: string, name = 'a') =>
+      `export const t = sqliteTable('t', { id: integer().primaryKey(), a: text('${name}'), low: text().generatedAlwaysAs(sql\`${expression}\`) }, (t) => [index('by_low').on(t.low)]);`;
+    expect(await push('generated', schema('lower(a)'))).toMatchObject({ code: 0, applied: true });
+    expect(await push('generated', schema('lower(a)'))).toMatchObject({ code: 0, statements: [] });
+    await client('generated').run('ALTER TABLE t RENAME COLUMN a TO b');
+    expect(await push('generated', schema('lower(b)', 'b'))).toMatchObject({ code: 0, statements: [] });
+    const changed = await push('generated', schema('upper(b)', 'b'), '--dry-run');
+    expect(changed.statements.join()).toContain('upper(b)');
   });
 
   test('keeps the values of a column whose name looks like several, when its table is rebuilt', async () => {

@@ -1,12 +1,13 @@
 import { enter } from '../../engine/scope.ts';
 import { DosqlError } from '../../errors/index.ts';
+import { alone, withoutForeignKeys } from '../../migration/rebuild.ts';
 import { splitStatements } from '../../sql/split.ts';
 import { Budget, within } from '../budget.ts';
 import type { Session } from '../session.ts';
 import { describe } from './describe.ts';
 import { loadOutside } from './outside.ts';
 import type { Batch, BatchResult, Condition, HranaError, Stmt, StreamRequest } from './proto.ts';
-import { alone, Rebuild, rebuildsTables } from './rebuild.ts';
+import { Rebuild, rebuildsTables } from './rebuild.ts';
 import { hranaError } from './statement.ts';
 import type { Stream, Streams } from './stream.ts';
 import { type Answer, type Ask, Transactions, type Work } from './transactions.ts';
@@ -62,7 +63,9 @@ export async function inTurn<T>(
     return undefined;
   });
   if (rebuilds) return rebuilds.done;
-  const done = await alone(session, ctx, () => start(new Rebuild()).run());
+  const done = await alone(engine, ctx, () =>
+    withoutForeignKeys(engine, ctx, () => start(new Rebuild()).run()),
+  );
   if (stream.log.length > 0) {
     stream.log = [];
     stream.failed = interactive();

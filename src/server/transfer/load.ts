@@ -2,7 +2,7 @@ import { drain } from '../../engine/cursor.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { makePlan, type Plan } from '../../engine/plan.ts';
 import { DosqlError } from '../../errors/index.ts';
-import { TRIGGERS } from '../../migration/script.ts';
+import { TRIGGERS } from '../../migration/remake.ts';
 import { MAX_SQL_BYTES } from '../../sql/adapt.ts';
 import { analyze } from '../../sql/analyze.ts';
 import { foldName, quoteIdentifier } from '../../sql/identifier.ts';
