@@ -41,6 +41,7 @@ export class Engine {
   readonly sql: SqlStorage;
   readonly lock = new Lock();
   readonly pragmas: Pragmas;
+  /** The storage's transactions as the platform has them; those on `storage` itself are watched. */
   readonly native: Transactions;
   /** An extension may make statements read rows from outside the object. */
   loads = false;
@@ -60,6 +61,7 @@ export class Engine {
   readonly streak = { length: 0, start: 0, end: 0 };
   /** Counts write statements: a result that reads `changes()` late can see that another write came between. */
   writes = 0;
+  /** Counts changes of the schema. */
   schemas = 0;
   /** `changes()` of a write that ran in several parts, valid while `writes` has not moved. */
   chunkedChanges = { writes: -1, changes: 0 };
