@@ -21,7 +21,7 @@ const LIMITS: readonly [RegExp, string, number, string][] = [
     'use VALUES, or nest the terms in sub-selects',
   ],
   [
-    /Expression tree is too large|parser stack overflow/,
+    /Expression tree is too large|parser stack overflow|Recursion limit/,
     'expression depth',
     100,
     'use IN (…), or a list through json_each(?)',

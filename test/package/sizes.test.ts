@@ -27,7 +27,7 @@ const driver = { without: /^src\//, limit: 9.3 };
  */
 const BUDGETS: Budget[] = [
   { what: 'core', entries: (entry) => entry === '.', limit: 23.3 },
-  { what: 'errors', entries: (entry) => entry === './errors', limit: 2.11 },
+  { what: 'errors', entries: (entry) => entry === './errors', limit: 2.12 },
   { what: 'driver, async', entries: (entry) => entry === './drizzle', ...driver },
   { what: 'driver, sync', entries: (entry) => entry === './drizzle/sync', ...driver },
   { what: 'migrator', entries: (entry) => entry === './drizzle/migrator', ...driver, limit: 1 },
