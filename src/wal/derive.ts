@@ -191,12 +191,10 @@ function changedColumns(names: readonly string[], before: Entry, after: Entry): 
 /** Equality of two stored values. */
 export function sameValue(a: unknown, b: unknown): boolean {
   if (a === b || Object.is(a, b)) return true;
-  return (
-    a instanceof Uint8Array &&
-    b instanceof Uint8Array &&
-    a.length === b.length &&
-    a.every((x, i) => x === b[i])
-  );
+  if (!(a instanceof Uint8Array && b instanceof Uint8Array && a.length === b.length)) return false;
+  // Of megabytes; a callback for each byte takes twenty times as long.
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** The transaction of an entry, whose id is that of its only entry when nothing was noted. */

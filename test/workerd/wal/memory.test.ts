@@ -39,6 +39,25 @@ describe('what a reader of the log holds in memory', () => {
       }),
   );
 
+  it('does not hold up a reader of a large row that changes again and again', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.batch([
+        'CREATE TABLE t (id INTEGER PRIMARY KEY, n, a)',
+        'INSERT INTO t VALUES (1, 0, zeroblob(500000))',
+      ]);
+      for (let i = 1; i <= 200; i++) await db.run('UPDATE t SET n = ?', [i]);
+      const cdc = createCDC(db, { from: 1, tables: ['t'] });
+      const seen: unknown[] = [];
+      for (let done = false; !done; ) {
+        const batch = await cdc.drain();
+        for (const { before, after } of batch) seen.push([before?.['n'], after?.['n']]);
+        await batch.ack();
+        done = batch.done;
+      }
+      expect(seen).toEqual(Array.from({ length: 201 }, (_, i) => [i ? i - 1 : undefined, i]));
+    }));
+
   it('is what there is room for: of a result of more, the first rows', () =>
     inObject(async (storage) => {
       const db = await open(storage);
