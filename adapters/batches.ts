@@ -24,6 +24,9 @@ export interface ConsumeOptions extends Omit<ConsumerOptions, 'tables' | 'from'>
   signal?: AbortSignal;
 }
 
+/** A batch of large rows has fewer of them: the isolate has 128 MB. */
+const BATCH_BYTES = 1 << 23;
+
 /** What {@link batches} can do besides: begin a new consumer with the rows that are there. */
 export interface StartOptions extends Omit<ConsumeOptions, 'from'> {
   from?: ConsumerOptions['from'] | 'snapshot';
@@ -84,7 +87,13 @@ export async function* batches<Event>(
       // It is expired, as drain will say.
       if (store.expired(epoch, acked)) break;
       const { lsn }: Progress = progress;
-      const found: SnapshotPart | undefined = await snapshot.read(progress, log, progress.limit ?? limit);
+      const found: SnapshotPart | undefined = await snapshot.read(
+        progress,
+        log,
+        progress.limit ?? limit,
+        undefined,
+        progress.limit ? Infinity : BATCH_BYTES,
+      );
       // Empty tables were left. The end is noted when nothing can come again.
       if (!found && parts.length === 0) await enter(scope, () => snapshot.end());
       progress = found?.rest;
@@ -103,8 +112,8 @@ export async function* batches<Event>(
       // Once the log has another identity, only the consumer can say that it is expired.
       const batch =
         at === undefined || epoch !== log.head().epoch
-          ? await consumer.drain({ limit })
-          : await log.read({ after: at, limit, tables });
+          ? await consumer.drain({ limit, maxBytes: BATCH_BYTES })
+          : await log.read({ after: at, limit, tables, maxBytes: BATCH_BYTES });
       const { from, to, partial, done } = batch;
       at = to;
       const events = choose(batch.events);

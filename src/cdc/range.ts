@@ -23,6 +23,8 @@ export const FIRST_LOOK = 16;
 export class RangeReader {
   /** Bytes per entry, as seen so far; 0 at first. */
   mean = 0;
+  /** Entries of the last look: rows may grow suddenly, so the next one is not much larger. */
+  #last = FIRST_LOOK / 4;
 
   constructor(private readonly read: (options: ReadOptions) => Promise<LogBatch>) {}
 
@@ -32,10 +34,12 @@ export class RangeReader {
     { limit = 1000, maxBytes = 1 << 22 }: DrainOptions,
     { tables, integers }: ReadFilter,
   ): Promise<LogBatch> {
-    const common = { ...(tables && { tables }), ...(integers && { integers }) };
-    const look = Math.min(limit, this.mean ? maxBytes / this.mean : FIRST_LOOK);
+    // As JSON rows weigh more or less than in the log.
+    const common = { maxBytes: 2 * maxBytes, ...(tables && { tables }), ...(integers && { integers }) };
+    const look = Math.min(limit, 4 * this.#last, this.mean ? maxBytes / this.mean : FIRST_LOOK);
     let batch = await first({ ...common, limit: Math.max(1, look | 0) });
     const { from } = batch;
+    let at = from;
     const events: ChangeEvent[] = [];
     let size = 0;
     for (;;) {
@@ -44,10 +48,12 @@ export class RangeReader {
         size += weigh(event);
       }
       const seen = batch.to - from;
+      this.#last = Math.max(batch.to - at, 1);
+      at = batch.to;
       this.mean = size / Math.max(seen, 1);
       if (batch.done || seen >= limit || size >= maxBytes)
         return cut(events, size, maxBytes, { ...batch, from });
-      const more = Math.min(limit - seen, size ? (maxBytes - size) / this.mean : limit, 4 * seen);
+      const more = Math.min(limit - seen, size ? (maxBytes - size) / this.mean : limit, 4 * this.#last);
       batch = await this.read({ ...common, after: batch.to, limit: Math.max(1, more | 0) });
     }
   }

@@ -72,6 +72,7 @@ export class Snapshot {
     log: ChangeLog,
     limit: number,
     integers?: IntegerMode,
+    maxBytes = Infinity,
   ): Promise<SnapshotPart | undefined> {
     const { byId, epoch } = this.#store;
     const { lsn, rows: had, part } = progress;
@@ -81,7 +82,7 @@ export class Snapshot {
       if (!table) continue;
       const { name } = table;
       const { rows, keys, next } = await log.rowsOf(() => byId.get(table.id) ?? table, {
-        ...{ lsn, limit },
+        ...{ lsn, limit, maxBytes },
         ...(after && { after: after.map(originalValue) }),
         ...(integers && { integers }),
       });

@@ -1,6 +1,6 @@
 import { DosqlError } from '../errors/index.ts';
 import { analyze } from '../sql/analyze.ts';
-import { BoundedCache } from '../sql/cache.ts';
+import { BoundedCache, textWeight } from '../sql/cache.ts';
 import type { Statement } from '../sql/types.ts';
 import { drain } from './cursor.ts';
 import type { MaintenanceOptions, Rewrite, SchemaHook, TransactionEndHook } from './extension.ts';
@@ -71,7 +71,7 @@ export class Engine {
   names: readonly string[] = [];
   /** It is known that no row is out of reach: `assertWhole`. */
   whole = false;
-  readonly #plans = new BoundedCache<string, Plan>(PLANS);
+  readonly #plans = new BoundedCache<string, Plan>(PLANS, textWeight);
   #touched = new Set<string>();
   #known: Traits | undefined;
 
@@ -107,7 +107,7 @@ export class Engine {
         throw new DosqlError('INVALID_ARGUMENT', `SQL text must be a string, not ${typeof sql}.`);
       assertWhole(this);
       plan = makePlan(sql, this.planHooks);
-      // A text of megabytes is an insert of its own rows: it will not come again, and its analysis is large.
+      // A text of megabytes is an insert of its own rows: it will not come again.
       if (sql.length < MAX_CACHED_TEXT) this.#plans.set(sql, plan);
     }
     return plan;

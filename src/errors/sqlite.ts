@@ -11,7 +11,7 @@ const LIMITS: readonly [RegExp, string, number, string][] = [
   ],
   [/statement too long/, 'bytes of SQL text', 100_000, 'bind values, or split the statement'],
   [/string or blob too big/, 'row bytes', 2_000_000, 'split the value over several rows'],
-  [/too many columns/, 'columns', 100, 'use fewer'],
+  [/too many columns|aggregate terms/, 'columns', 100, 'use fewer'],
   [/too many arguments on function/, 'function arguments', 127, 'nest the calls'],
   [/pattern too complex/, 'LIKE or GLOB pattern bytes', 50, 'use instr() or substr()'],
   [
@@ -21,7 +21,7 @@ const LIMITS: readonly [RegExp, string, number, string][] = [
     'use VALUES, or nest the terms in sub-selects',
   ],
   [
-    /Expression tree is too large|parser stack overflow/,
+    /Expression tree is too large|parser stack overflow|Recursion limit/,
     'expression depth',
     100,
     'use IN (…), or a list through json_each(?)',

@@ -24,6 +24,8 @@ import type { Tiered, Tiers } from './tiers.ts';
 /** Most bytes of a row group's rows, and of a file: KV holds values of up to 25 MiB. */
 const GROUP_BYTES = 8_000_000;
 const FILE_BYTES = 16_000_000;
+/** SQLite 3.53: at most 100 aggregates in a SELECT; the classes of a column take five. */
+const MASKS = 20;
 
 /** Rows that were written into a file. */
 export interface WrittenRow {
@@ -95,13 +97,16 @@ function select({ manifest }: Tiers, { table, policy, by }: Tiered, time: number
   });
   const masks: number[] = columns.map(() => 0);
   for (const chunk of locatorChunks(locators)) {
-    const [row] = manifest.all(
-      `SELECT ${columns.map(classMask)} FROM json_each(?) j JOIN ${qualified(table)} t ON ${reader.join}`,
-      chunk,
-    ) as number[][];
-    row!.forEach((mask, i) => {
-      masks[i]! |= mask;
-    });
+    for (let from = 0; from < columns.length; from += MASKS) {
+      const some = columns.slice(from, from + MASKS).map(classMask);
+      const [row] = manifest.all(
+        `SELECT ${some} FROM json_each(?) j JOIN ${qualified(table)} t ON ${reader.join}`,
+        chunk,
+      ) as number[][];
+      row!.forEach((mask, i) => {
+        masks[from + i]! |= mask;
+      });
+    }
   }
   const kinds = columns.map((column, i) => kindOf(table.name, column, masks[i]!, policy.mixed));
   return { locators, kinds };

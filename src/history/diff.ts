@@ -1,10 +1,10 @@
 import type { IntegerMode } from '../engine/integers.ts';
 import { rowFactory } from '../engine/rows.ts';
 import type { Row } from '../engine/values.ts';
+import { keyMaker, sameValue } from '../wal/derive.ts';
 import { exactMode, inMode } from '../wal/exact.ts';
 import { requireHistory } from '../wal/instant.ts';
 import { rowsAt } from '../wal/past.ts';
-import { keyMaker, sameValue } from '../wal/read.ts';
 import type { LogStore } from '../wal/store.ts';
 import { columnList, identityOf, imagesOf, type TrackedTable } from '../wal/table.ts';
 

@@ -4,7 +4,7 @@ import { makePlan, type Plan } from '../engine/plan.ts';
 import { RootScope } from '../engine/scope.ts';
 import { Statements } from '../engine/statements.ts';
 import type { SqlValue } from '../engine/values.ts';
-import { BoundedCache } from '../sql/cache.ts';
+import { BoundedCache, textWeight } from '../sql/cache.ts';
 import type { Statement } from '../sql/types.ts';
 import type { LogStore } from '../wal/store.ts';
 import { checkProgram } from './program.ts';
@@ -65,7 +65,7 @@ export class PastDatabase extends Statements {
 
 /** The engine with plans of its own: everything else, connection and lock included, is the same. */
 function pastEngine(store: LogStore, lsn: number, texts: PastTexts): Engine {
-  const plans = new BoundedCache<string, Plan>(64);
+  const plans = new BoundedCache<string, Plan>(64, textWeight);
   const hook = ({ sql }: Statement): Rewrite => pastRewrite(store, sql, lsn, texts);
   const plan = (sql: string): Plan => {
     let found = plans.get(sql);

@@ -3,7 +3,7 @@ import type { IntegerMode } from '../engine/integers.ts';
 import { rowFactory } from '../engine/rows.ts';
 import { enter, RootScope } from '../engine/scope.ts';
 import { encodeValue, type Row, type SqlValue, type SqlValueInput } from '../engine/values.ts';
-import { BoundedCache } from '../sql/cache.ts';
+import { BoundedCache, textWeight } from '../sql/cache.ts';
 import { quoteIdentifier } from '../sql/identifier.ts';
 import { trackedTable } from '../wal/api.ts';
 import { assertArgument, assertIntegers } from '../wal/argument.ts';
@@ -64,7 +64,7 @@ export function timeTravel(): Extension<TimeTravelApi> {
     name: 'history',
     install({ engine, onPlan }) {
       const store = storeOf(engine);
-      const texts: PastTexts = new BoundedCache(256);
+      const texts: PastTexts = new BoundedCache(256, textWeight);
       onPlan(({ sql }) => (hasClause(sql) ? pastRewrite(store, sql) : undefined));
       const turn = <T>(work: () => T) => enter(new RootScope(engine), work);
       return {

@@ -104,7 +104,13 @@ function tableOf(records: readonly unknown[], count: RowCounter): Table {
 
 function cell(value: unknown): Cell {
   if (value === null || typeof value !== 'object') return value as Cell;
-  return JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? JSON.rawJSON(`${part}`) : part));
+  try {
+    return JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? JSON.rawJSON(`${part}`) : part));
+  } catch (cause) {
+    throw new DosqlError('LIMIT_EXCEEDED', 'A value of a JSON file is nested too deeply to be text again.', {
+      cause,
+    });
+  }
 }
 
 function corrupt(file: string, format: string, why: string, cause?: unknown): DosqlError {

@@ -6,11 +6,13 @@ import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import { assertArgument, assertIntegers, assertLsn, assertNames, assertNumbers } from './argument.ts';
 import { Consumer, type ConsumerOptions } from './consumer.ts';
+import { keyMaker } from './derive.ts';
 import type { LogBatch } from './event.ts';
 import { exactMode, inMode } from './exact.ts';
 import { horizonOf, lsnOf, type Point, requireHistory, timeAt } from './instant.ts';
 import { rowsAt } from './past.ts';
-import { keyMaker, type ReadOptions, readLog } from './read.ts';
+import { type ReadOptions, readLog } from './read.ts';
+import { type Room, readRows } from './room.ts';
 import { type PruneReport, prune, rotate } from './segments.ts';
 import type { LogStore } from './store.ts';
 import { columnList, keyColumns, type TrackedTable } from './table.ts';
@@ -44,6 +46,8 @@ export interface SnapshotOptions {
   /** Rows of the chunk; default 1,000. */
   limit?: number;
   integers?: IntegerMode;
+  /** @internal Bytes of rows to hold at once: a chunk of more has fewer. */
+  maxBytes?: number;
 }
 
 export interface SnapshotChunk {
@@ -112,7 +116,8 @@ export class ChangeLog {
   rowsOf(find: () => TrackedTable, options: SnapshotOptions): Promise<SnapshotChunk> {
     return this.#turn(() => {
       const { store } = this;
-      const { lsn, after, limit = 1000, integers = 'bigint' } = options ?? {};
+      const { lsn, after, integers = 'bigint', maxBytes = Infinity } = options ?? {};
+      let { limit = 1000 } = options ?? {};
       assertLsn(lsn);
       assertNumbers({ limit });
       assertIntegers(integers);
@@ -131,8 +136,17 @@ export class ChangeLog {
       const width = collations ? key.length : 1;
       const marks = Array.from({ length: width }, (_, i) => `?${i + 3}`).join();
       const sql = `SELECT ${columnList(names)}${collations ? '' : `,${by}`} FROM ${rowsAt(store, tracked, '?1', undefined, '_dosql_id')} ${after ? `WHERE (${by})>(${marks})` : ''} ORDER BY ${by} LIMIT ?2`;
-      const values = [lsn, limit, ...((after ?? []) as number[])];
-      const rows = engine.all(engine.plan(sql), values, exactMode(integers));
+      const read = (most: number) => {
+        const room: Room = { bytes: 0, most };
+        const values = [lsn, limit, ...((after ?? []) as number[])];
+        const found = readRows(engine, sql, values, exactMode(integers), room);
+        return room.bytes <= most ? found : found.length;
+      };
+      let rows = read(maxBytes);
+      if (typeof rows === 'number') {
+        limit = Math.max(1, rows);
+        rows = read(Infinity) as unknown[][];
+      }
       const make = rowFactory(names);
       const last = rows.length === limit ? rows.at(-1) : undefined;
       const at = collations ? key.map((name) => names.indexOf(name)) : [names.length];

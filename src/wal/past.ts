@@ -36,7 +36,12 @@ export function rowsAt(log: LogSource, table: TrackedTable, at: string, only?: s
   }
   const identity = identityOf(table);
   const within = only ? ` AND ${changedIn(log, table, only)}` : '';
-  const changed = `_dosql_u AS MATERIALIZED(SELECT min(lsn) AS _dosql_l,op AS _dosql_o,rid AS _dosql_r,${imagesOf(table)} FROM ${log.from} WHERE lsn>${at} AND t=${table.id}${within} GROUP BY ${identity})`;
+  const entries = `FROM ${log.from} WHERE lsn>${at} AND t=${table.id}${within} GROUP BY ${identity}`;
+  const image = `op AS _dosql_o,rid AS _dosql_r,${imagesOf(table)}`;
+  // A reader of small ranges would group all that came after each of them: without the images, which may be large.
+  const changed = only
+    ? `_dosql_k AS MATERIALIZED(SELECT min(lsn) ${entries}),_dosql_u AS MATERIALIZED(SELECT ${image} FROM ${log.from} WHERE lsn IN _dosql_k)`
+    : `_dosql_u AS MATERIALIZED(SELECT min(lsn),${image} ${entries})`;
   const past = `SELECT ${id ? `_dosql_r AS ${id},` : ''}${list} FROM _dosql_u WHERE _dosql_o NOT IN(1,5)`;
   if (dropped) return `(WITH ${changed} ${past})`;
   let present: string;

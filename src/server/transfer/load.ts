@@ -82,8 +82,12 @@ function loadStatement(engine: Engine, unit: string): void {
   engine.all(plan, [], 'number');
 }
 
-const HEAD =
-  /^\s*(INSERT(?: OR REPLACE)? INTO (?:"(?:[^"]|"")+"|\w+)\s*(?:\((?:(?:"(?:[^"]|"")+"|\w+),?)+\))?\s*VALUES)\s*\(/i;
+const NAME = '(?:"(?:[^"]|"")+"|\\w+)';
+// Each character can be matched in one way only: a list that ends otherwise is seen in one pass.
+const HEAD = new RegExp(
+  `^\\s*(INSERT(?: OR REPLACE)? INTO ${NAME}\\s*(?:\\(\\s*${NAME}(?:\\s*,\\s*${NAME})*\\s*\\)\\s*)?VALUES)\\s*\\(`,
+  'i',
+);
 /** What rows are made of: no names, hence no sub-selects; no comments, which could hide where a string ends. */
 const PIECE =
   /x'[\da-f]*'|'[^']*'(?:'[^']*')*|[(),\s.*+|]+|\d+(?:\.\d*)?(?:e[+-]?\d+)?|-(?!-)|\/(?!\*)|NULL|;\s*$/iy;

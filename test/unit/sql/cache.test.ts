@@ -31,3 +31,14 @@ test('replaces, deletes and clears', () => {
   cache.clear();
   expect(cache.get('c')).toBeUndefined();
 });
+
+test('holds fewer heavy entries', () => {
+  const cache = new BoundedCache<string, number>(20, (key) => key.length);
+  for (let i = 0; i < 100; i++) cache.set('x'.repeat(4) + (10 + i), i);
+  const held = Array.from({ length: 100 }, (_, i) => cache.get('x'.repeat(4) + (10 + i))).filter(
+    (i) => i !== undefined,
+  );
+  expect(held.length).toBeLessThan(4);
+  cache.set('y'.repeat(50), 1);
+  expect(cache.get('y'.repeat(50))).toBe(1);
+});

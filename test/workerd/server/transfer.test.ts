@@ -349,6 +349,21 @@ INSERT INTO t VALUES(1,unistr('a\u000ab''\u001b\\')),(2,'unistr(''\u000a'')'),(3
     });
   });
 
+  test('is done in one pass of the text, whatever it holds', async () => {
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      const name = 'a_column_of_quite_a_long_name_indeed';
+      const words = 'create '.repeat(200_000);
+      const dump = `CREATE TABLE t (${name}, b);\nINSERT INTO t (${name}, b) VALUES (1, '${words}');\nINSERT INTO t (b, ${name}) SELECT 3, 2;\n`;
+      expect(await load(db, dump, 'id=1')).toMatchObject({ done: true });
+      const { rows } = await db.query(`SELECT ${name} AS a, length(b) AS n FROM t`);
+      expect(rows).toEqual([
+        { a: 1, n: words.length },
+        { a: 2, n: 1 },
+      ]);
+    });
+  });
+
   test('needs a token that may write, everywhere for a dump', async () => {
     await inObject(async (storage) => {
       const db = await open(storage);

@@ -33,6 +33,16 @@ describe('text files in R2', () => {
       expect([error.offset, error.message]).toEqual([undefined, expect.not.stringContaining('offset')]);
     }));
 
+  test('what is nested too deeply to be a value is an error with a code', async () => {
+    const deep = `[{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}]`;
+    await put({ 'deep.json': deep });
+    await withVirtual(async (db) => {
+      await expect(db.query(`SELECT * FROM 'r2://b/deep.json'`)).rejects.toMatchObject({
+        code: 'LIMIT_EXCEEDED',
+      });
+    });
+  });
+
   test('a path leads to the rows of a document', () =>
     withVirtual(async (db) => {
       const { rows } = await db.query(
