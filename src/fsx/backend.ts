@@ -115,7 +115,8 @@ async function begin(tiers: Tiers, host: EngineHost, keepDeadMs: number): Promis
   await tiers.transaction(() => manifest.open());
   const schema = new TierSchema(tiers);
   host.internalTables(TIER_TABLES);
-  host.onSchemaChange({
+  // First of all: what it does to a table that is built anew, the change log has to see.
+  engine.schemaHooks.unshift({
     before: (statement) => schema.before(statement),
     after: (statement) => {
       schema.after(statement);

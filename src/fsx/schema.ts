@@ -2,6 +2,7 @@ import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
 import type { Segment } from './manifest.ts';
+import { renumber } from './renumber.ts';
 import { describeTier, type TierTable } from './table.ts';
 import type { Tiers } from './tiers.ts';
 import { settleTriggers } from './triggers.ts';
@@ -23,7 +24,11 @@ export class TierSchema {
     this.#roots = verb === 'ALTER' ? this.#live() : [];
     // A table called __new_<name> is there to take the place of this one, with its rows.
     const heir = this.#live().some(([other]) => other === `__new_${name}`);
-    this.#dropped = verb === 'DROP' && tiers.tables.has(name) && !heir ? name : '';
+    const old = verb === 'DROP' ? tiers.tables.get(name)?.table : undefined;
+    this.#dropped = old && !heir ? name : '';
+    if (!old || !heir || !tiers.manifest.active(name).length) return;
+    const successor = describeTier(tiers.engine.sql, `__new_${name}`);
+    if (successor) renumber(tiers.manifest, old, successor);
   }
 
   after({ verb }: { verb: string }): void {
@@ -39,10 +44,6 @@ export class TierSchema {
         for (const table of ['_dosql_tier_seg', '_dosql_tier_schema'])
           manifest.run(`UPDATE ${table} SET tbl=? WHERE tbl=?`, now, name);
         manifest.bump();
-      } else if (manifest.active(now).length && !describeTier(this.tiers.engine.sql, now)?.integerKey) {
-        // It takes another one's place (its columns are looked at below): rows that were copied have new rowids, and
-        // those in the files mean nothing any more.
-        manifest.run("UPDATE _dosql_tier_seg SET rid_hi=NULL WHERE tbl=? AND state='active'", now);
       }
     }
     this.settle(verb === 'ALTER' ? (moved ? 'table' : 'columns') : undefined);
