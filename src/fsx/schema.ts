@@ -25,7 +25,7 @@ export class TierSchema {
     // A table called __new_<name> is there to take the place of this one, with its rows.
     const heir = this.#live().some(([other]) => other === `__new_${name}`);
     const old = verb === 'DROP' ? tiers.tables.get(name)?.table : undefined;
-    this.#dropped = old && !heir ? name : '';
+    this.#dropped = verb === 'DROP' && !heir && this.#knows(name) ? name : '';
     if (!old || !heir || !tiers.manifest.active(name).length) return;
     const successor = describeTier(tiers.engine.sql, `__new_${name}`);
     if (successor) renumber(tiers.manifest, old, successor);
@@ -40,9 +40,11 @@ export class TierSchema {
       const now = live.get(root);
       if (!now || now === name) continue;
       moved = true;
-      if (this.tiers.tables.has(name)) {
+      if (this.#knows(name)) {
         for (const table of ['_dosql_tier_seg', '_dosql_tier_schema'])
           manifest.run(`UPDATE ${table} SET tbl=? WHERE tbl=?`, now, name);
+        // Their names are free for another table of that name.
+        settleTriggers(manifest, now);
         manifest.bump();
       }
     }
@@ -55,7 +57,7 @@ export class TierSchema {
     for (const name of tiers.names()) {
       const table = describeTier(tiers.engine.sql, name);
       if (!table) continue;
-      settleTriggers(tiers.manifest, table);
+      settleTriggers(tiers.manifest, table.name, table);
       this.#note(name, table, altered);
     }
     tiers.refresh();
@@ -93,6 +95,11 @@ export class TierSchema {
           column,
         );
     }
+  }
+
+  /** Tiered, or was under another name: what is noted of it goes where it goes. */
+  #knows(name: string): boolean {
+    return this.tiers.tables.has(name) || this.tiers.manifest.schemas(name).size > 0;
   }
 
   #live(): [string, number][] {

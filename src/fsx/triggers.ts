@@ -40,16 +40,16 @@ export function triggersOf(table: TierTable): Map<string, string> {
   return found;
 }
 
-/** Makes the triggers of a table what they should be. To be called inside a transaction. */
-export function settleTriggers(manifest: Manifest, table: TierTable): void {
+/** Makes the triggers of a table what they should be; `tiered` when it is. To be called inside a transaction. */
+export function settleTriggers(manifest: Manifest, name: string, tiered?: TierTable): void {
   const there = new Map(
     manifest.all(
       "SELECT name,sql FROM main.sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE AND name LIKE '\\_dosql\\_tier\\_%' ESCAPE '\\'",
-      table.name,
+      name,
     ) as [string, string][],
   );
-  const wanted = triggersOf(table);
-  for (const [name, sql] of there)
-    if (wanted.get(name) !== sql) manifest.all(`DROP TRIGGER main.${quoteIdentifier(name)}`);
-  for (const [name, sql] of wanted) if (there.get(name) !== sql) manifest.all(sql);
+  const wanted = tiered ? triggersOf(tiered) : new Map<string, string>();
+  for (const [trigger, sql] of there)
+    if (wanted.get(trigger) !== sql) manifest.all(`DROP TRIGGER main.${quoteIdentifier(trigger)}`);
+  for (const [trigger, sql] of wanted) if (there.get(trigger) !== sql) manifest.all(sql);
 }
