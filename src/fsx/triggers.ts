@@ -28,14 +28,17 @@ export function triggersOf(table: TierTable): Map<string, string> {
   add('i', 'AFTER INSERT', `EXISTS(SELECT 1 ${range})`, body);
   const columns = table.key.map((at) => quoteIdentifier(table.columns[at]!.name));
   add('u', `AFTER UPDATE OF ${columns}`, `EXISTS(SELECT 1 ${range})`, body);
-  const { rowid, autoincrement } = table;
+  const { rowid, autoincrement, integerKey } = table;
+  const way = integerKey
+    ? 'Declare the key AUTOINCREMENT or give keys yourself'
+    : `Give one row a larger one by hand: INSERT INTO … (${rowid}, …)`;
   if (rowid && !autoincrement)
     add(
       'r',
       'BEFORE INSERT',
       // SQLite: a rowid that is to be chosen is -1 here. It will be one more than the largest in the table.
       `NEW.${rowid}=-1 AND (SELECT max(rid_hi) FROM _dosql_tier_seg WHERE tbl=${sqlLiteral(name)} AND state='active')>=coalesce((SELECT max(${rowid}) FROM ${quoteIdentifier(table.name)}),0)`,
-      `SELECT RAISE(ABORT,'the newest rows of this tiered table were deleted: the next rowid would be that of an archived row. Declare the key AUTOINCREMENT or give keys yourself');`,
+      `SELECT RAISE(ABORT,'the newest rows of this tiered table were deleted: the next rowid would be that of an archived row. ${way}');`,
     );
   return found;
 }
