@@ -125,7 +125,8 @@ async function begin(tiers: Tiers, host: EngineHost, keepDeadMs: number): Promis
     schema.open();
   });
   host.internalTables(TIER_TABLES);
-  host.onSchemaChange({
+  // First of all: what it does to a table that is built anew, the change log has to see.
+  engine.schemaHooks.unshift({
     before: (statement) => schema.before(statement),
     after: (statement) => {
       schema.after(statement);

@@ -2,6 +2,7 @@ import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
 import type { Segment } from './manifest.ts';
+import { renumber } from './renumber.ts';
 import { describeTier, type TierTable } from './table.ts';
 import type { Tiers } from './tiers.ts';
 import { settleTriggers } from './triggers.ts';
@@ -26,7 +27,11 @@ export class TierSchema {
     this.#roots = verb === 'ALTER' ? this.#live() : [];
     // A table called __new_<name> is there to take the place of this one, with its rows.
     const heir = this.#live().some(([other]) => other === `__new_${name}`);
-    this.#dropped = verb === 'DROP' && tiers.tables.has(name) && !heir ? name : '';
+    const old = verb === 'DROP' ? tiers.tables.get(name)?.table : undefined;
+    this.#dropped = verb === 'DROP' && !heir && this.#knows(name) ? name : '';
+    if (!old || !heir || !tiers.manifest.active(name).length) return;
+    const successor = describeTier(tiers.engine.sql, `__new_${name}`);
+    if (successor) renumber(tiers.manifest, old, successor);
   }
 
   after({ verb }: { verb: string }): void {
@@ -37,9 +42,7 @@ export class TierSchema {
       const now = live.get(root);
       if (!now || now === name) continue;
       moved = true;
-      if (this.tiers.tables.has(name)) this.#renamed(name, now);
-      // It takes another one's place; its columns are looked at below.
-      else this.#madeAnew(now);
+      if (this.#knows(name)) this.#renamed(name, now);
     }
     this.settle(verb === 'ALTER' ? (moved ? 'table' : 'columns') : undefined);
   }
@@ -72,6 +75,8 @@ export class TierSchema {
     const { manifest } = this.tiers;
     for (const table of ['_dosql_tier_seg', '_dosql_tier_schema'])
       manifest.run(`UPDATE ${table} SET tbl=? WHERE tbl=?`, now, name);
+    // Their names are free for another table of that name.
+    settleTriggers(manifest, now);
     manifest.bump();
   }
 
@@ -81,7 +86,7 @@ export class TierSchema {
     for (const name of tiers.names()) {
       const table = describeTier(tiers.engine.sql, name);
       if (!table) continue;
-      settleTriggers(tiers.manifest, table);
+      settleTriggers(tiers.manifest, table.name, table);
       this.#note(name, table, altered);
     }
     tiers.refresh();
@@ -119,6 +124,11 @@ export class TierSchema {
           column,
         );
     }
+  }
+
+  /** Tiered, or was under another name: what is noted of it goes where it goes. */
+  #knows(name: string): boolean {
+    return this.tiers.tables.has(name) || this.tiers.manifest.schemas(name).size > 0;
   }
 
   #live(): [string, number][] {

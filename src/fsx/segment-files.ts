@@ -12,7 +12,8 @@ export const MAX_COPY = 25 * 1024 * 1024;
 
 /** The files of active segments: their ends come from the manifest, the rest from the stores. */
 export class SegmentFiles {
-  readonly #open = new BoundedCache<number, Promise<ParquetFile>>(OPEN);
+  /** Files and no promises: one that began outside of a transaction is held back until the transaction ends. */
+  readonly #open = new BoundedCache<number, ParquetFile>(OPEN);
 
   constructor(
     readonly manifest: Manifest,
@@ -21,10 +22,10 @@ export class SegmentFiles {
   ) {}
 
   /** The segment's file. Its immutable bytes may be kept for as long as anybody likes. @throws ARCHIVE_UNAVAILABLE on use */
-  open(segment: Segment): Promise<ParquetFile> {
+  async open(segment: Segment): Promise<ParquetFile> {
     let file = this.#open.get(segment.id);
     if (!file) {
-      file = this.#parse(segment);
+      file = await this.#parse(segment);
       this.#open.set(segment.id, file);
     }
     return file;

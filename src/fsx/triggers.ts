@@ -28,28 +28,31 @@ export function triggersOf(table: TierTable): Map<string, string> {
   add('i', 'AFTER INSERT', `EXISTS(SELECT 1 ${range})`, body);
   const columns = table.key.map((at) => quoteIdentifier(table.columns[at]!.name));
   add('u', `AFTER UPDATE OF ${columns}`, `EXISTS(SELECT 1 ${range})`, body);
-  const { rowid, autoincrement } = table;
+  const { rowid, autoincrement, integerKey } = table;
+  const way = integerKey
+    ? 'Declare the key AUTOINCREMENT or give keys yourself'
+    : `Give one row a larger one by hand: INSERT INTO … (${rowid}, …)`;
   if (rowid && !autoincrement)
     add(
       'r',
       'BEFORE INSERT',
       // SQLite: a rowid that is to be chosen is -1 here. It will be one more than the largest in the table.
       `NEW.${rowid}=-1 AND (SELECT max(rid_hi) FROM _dosql_tier_seg WHERE tbl=${sqlLiteral(name)} AND state='active')>=coalesce((SELECT max(${rowid}) FROM ${quoteIdentifier(table.name)}),0)`,
-      `SELECT RAISE(ABORT,'the newest rows of this tiered table were deleted: the next rowid would be that of an archived row. Declare the key AUTOINCREMENT or give keys yourself');`,
+      `SELECT RAISE(ABORT,'the newest rows of this tiered table were deleted: the next rowid would be that of an archived row. ${way}');`,
     );
   return found;
 }
 
-/** Makes the triggers of a table what they should be. To be called inside a transaction. */
-export function settleTriggers(manifest: Manifest, table: TierTable): void {
+/** Makes the triggers of a table what they should be; `tiered` when it is. To be called inside a transaction. */
+export function settleTriggers(manifest: Manifest, name: string, tiered?: TierTable): void {
   const there = new Map(
     manifest.all(
       "SELECT name,sql FROM main.sqlite_master WHERE type='trigger' AND tbl_name=? COLLATE NOCASE AND name LIKE '\\_dosql\\_tier\\_%' ESCAPE '\\'",
-      table.name,
+      name,
     ) as [string, string][],
   );
-  const wanted = triggersOf(table);
-  for (const [name, sql] of there)
-    if (wanted.get(name) !== sql) manifest.all(`DROP TRIGGER main.${quoteIdentifier(name)}`);
-  for (const [name, sql] of wanted) if (there.get(name) !== sql) manifest.all(sql);
+  const wanted = tiered ? triggersOf(tiered) : new Map<string, string>();
+  for (const [trigger, sql] of there)
+    if (wanted.get(trigger) !== sql) manifest.all(`DROP TRIGGER main.${quoteIdentifier(trigger)}`);
+  for (const [trigger, sql] of wanted) if (there.get(trigger) !== sql) manifest.all(sql);
 }

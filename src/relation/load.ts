@@ -68,7 +68,7 @@ export class Load {
     for (const relation of [...relations].sort((a, b) => Number(!!a.target) - Number(!!b.target))) {
       if (relation.foreign.shadows && options.tier === 'hot') continue;
       const { foreign } = relation;
-      const context = { values, explain: options.explain === true };
+      const context = { values, explain: options.explain === true, scope: options.scope };
       const opened = await foreign.open(context);
       if (opened) await this.#read(relation, opened);
       if (opened?.valid) checks.push(() => opened.valid?.() === true);

@@ -1,3 +1,4 @@
+import type { Scope } from '../engine/scope.ts';
 import type { SqlValue } from '../sql/literal.ts';
 import type { Statement, TableReference } from '../sql/types.ts';
 import type { RelationProvider } from './provider.ts';
@@ -28,6 +29,8 @@ export interface OpenContext {
   readonly values: readonly SqlValue[];
   /** Nothing but the plan is wanted. */
   readonly explain: boolean;
+  /** Whose statement it is. What is open outside of a transaction makes no progress before the transaction has ended. */
+  readonly scope: Scope;
 }
 
 /** A relation that is being read for one execution. */

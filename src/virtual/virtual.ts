@@ -1,4 +1,5 @@
 import type { Extension } from '../engine/extension.ts';
+import type { Scope } from '../engine/scope.ts';
 import { DosqlError } from '../errors/index.ts';
 import { addResolver } from '../relation/relations.ts';
 import type { Foreign } from '../relation/resolver.ts';
@@ -29,6 +30,8 @@ export interface VirtualApi {
 const ADDRESS = /^[a-z][a-z\d+.-]*:/i;
 /** Requests that are open at once. workerd allows six, and cancels stalled ones beyond. */
 const PARALLEL = 4;
+/** A transaction's own: the others are held back until it ends. */
+const INSIDE = 2;
 
 /**
  * Files elsewhere as tables: `FROM 'https://…'`, `FROM 'r2://bucket/glob'`, `read_parquet(…)`, `read_json(…)`,
@@ -46,18 +49,28 @@ export function virtualTables(options: VirtualOptions): Extension<VirtualApi> {
     install(host) {
       const { engine, cold } = host;
       const buckets: Record<string, R2Option> = { ...(cold && { cold }), ...options.r2 };
-      const slots = new Slots(PARALLEL);
+      const outside = new Slots(PARALLEL);
+      const inside = new WeakMap<Scope, Slots>();
+      const slotsOf = (scope: Scope): Slots => {
+        if (scope.lock === engine.lock) return outside;
+        let slots = inside.get(scope);
+        if (!slots) {
+          slots = new Slots(INSIDE);
+          inside.set(scope, slots);
+        }
+        return slots;
+      };
       const cache = new FileCache();
       const sources = new Map<string, SourceOptions>();
-      const filesOf = async (url: string): Promise<ExternalFile[]> => {
+      const filesOf = async (url: string, slots: Slots): Promise<ExternalFile[]> => {
         if (url.startsWith('r2://')) return r2Files({ buckets, limits, slots }, url);
         return [httpsFile({ options: options.https ?? { allow: [] }, allowed, limits, slots }, url)];
       };
       const foreign = (label: string, read: (values: readonly never[]) => SourceOptions): Foreign => ({
-        async open({ values }) {
+        async open({ values, scope }) {
           const found = read(values as readonly never[]);
           const urls = typeof found.url === 'string' ? [found.url] : found.url;
-          const files = (await Promise.all(urls.map(filesOf))).flat();
+          const files = (await Promise.all(urls.map((url) => filesOf(url, slotsOf(scope))))).flat();
           if (files.length > limits.maxFiles)
             throw new DosqlError(
               'LIMIT_EXCEEDED',

@@ -9,13 +9,14 @@ type Zlib = Record<
 /** workerd asks for a whole further chunk before it notices that there is no more output. */
 const SLACK = 65_536;
 
-let loading: Promise<Zlib | undefined> | undefined;
+let loaded: Zlib | undefined;
 
 /** node:zlib, where the Worker has it (the flag nodejs_compat). A static import would keep other Workers from starting. */
-function zlib(): Promise<Zlib | undefined> {
+async function zlib(): Promise<Zlib> {
   const specifier = 'node:zlib';
-  loading ??= (import(/* @vite-ignore */ specifier) as Promise<Zlib>).catch(() => undefined);
-  return loading;
+  // No promise is kept: one of a call outside of a transaction is held back until the transaction ends.
+  loaded ??= await (import(/* @vite-ignore */ specifier) as Promise<Zlib>).catch(() => ({}) as Zlib);
+  return loaded;
 }
 
 /**
@@ -37,7 +38,7 @@ export async function compressors(name: string, limit: number): Promise<Compress
   };
   const native = (codec: string, method: keyof Zlib) =>
     bounded((input, length) => {
-      const unpack = node?.[method];
+      const unpack = node[method];
       if (!unpack)
         throw new DosqlError(
           'SOURCE_UNSUPPORTED',

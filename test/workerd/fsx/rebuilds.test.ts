@@ -158,6 +158,23 @@ ALTER TABLE __new_items RENAME TO items;`;
       expect(await read('items')).toEqual(await read('plain'));
     }));
 
+  it('may change names with another as often as it likes, with and without archived rows', () =>
+    inObject(async (storage) => {
+      const db = await openTiers(storage, { tables: [POLICY] });
+      await db.run('CREATE TABLE items (at INTEGER, id INTEGER PRIMARY KEY)');
+      for (let month = 0; month < 4; month++) {
+        if (month > 1) await db.run('INSERT INTO items VALUES (1, 1), (2, 2), (3, 3)');
+        await db.maintenance();
+        await db.run('ALTER TABLE items RENAME TO old_items');
+        expect((await db.query('SELECT id FROM old_items')).rows).toHaveLength(month > 1 ? 3 : 0);
+        await db.run('ALTER TABLE old_items RENAME TO items');
+        await db.run('ALTER TABLE items RENAME TO old_items');
+        await db.run('CREATE TABLE items (at INTEGER, id INTEGER PRIMARY KEY)');
+        expect((await db.query('SELECT id FROM items')).rows).toEqual([]);
+        await db.run('DROP TABLE old_items');
+      }
+    }));
+
   it('is not left behind by a migration that renames it and copies its rows', () =>
     inObject(async (storage) => {
       const db = await archived(storage, 'id TEXT PRIMARY KEY, v TEXT', keys);

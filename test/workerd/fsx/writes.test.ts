@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { inObject } from '../object.ts';
-import { EVENTS, fill, hotRows, openTiers, type Tiered, TOTALS, type Totals } from './opened.ts';
+import { EVENTS, fill, hotRows, openTiers, POLICY, type Tiered, TOTALS, type Totals } from './opened.ts';
 
 const totals = async (db: Tiered) => (await db.query<Totals>(TOTALS)).rows[0]!;
 const row = async (db: Tiered, id: number) =>
@@ -113,6 +113,22 @@ describe('writing to archived rows', () => {
         message: expect.stringContaining('AUTOINCREMENT'),
       });
       expect(await totals(db)).toMatchObject({ n: 1499, ids: 1499 });
+    }));
+
+  it('says how rows with a key of another kind get rowids again', () =>
+    inObject(async (storage) => {
+      const db = await openTiers(storage, { tables: [{ ...POLICY, table: 'docs' }] });
+      await db.run('CREATE TABLE docs (slug TEXT PRIMARY KEY, at INTEGER)');
+      await db.run("INSERT INTO docs VALUES ('a', 1e12), ('b', 1e12), ('c', 1e12)");
+      await db.maintenance();
+      await db.run("DELETE FROM docs WHERE slug = 'c'");
+      await expect(db.run("INSERT INTO docs VALUES ('d', 1e12)")).rejects.toMatchObject({
+        code: 'CONSTRAINT_VIOLATION',
+        message: expect.stringContaining('INSERT INTO … (rowid, …)'),
+      });
+      await db.run("INSERT INTO docs (rowid, slug, at) VALUES (3, 'd', 1e12)");
+      await db.run("INSERT INTO docs VALUES ('e', 1e12)");
+      expect((await db.run('UPDATE docs SET at = at')).changes).toBe(4);
     }));
 
   it('AUTOINCREMENT goes on where it was, however many of the newest rows are deleted', () =>

@@ -43,6 +43,19 @@ describe('text files in R2', () => {
     });
   });
 
+  test('a transaction reads while it holds back more reading than may be open at once', () =>
+    withVirtual(async (db) => {
+      const ids = `SELECT id FROM 'r2://b/users.json'`;
+      const rows = [{ id: 1 }, { id: 2 }];
+      const outside = Array.from({ length: 9 }, () => db.query(ids));
+      const inside = db.transaction(async (tx) => {
+        const nested = tx.transaction(async (inner) => (await inner.query(ids)).rows);
+        return [await nested, ...(await Promise.all([1, 2, 3].map(() => tx.query(ids)))).map((r) => r.rows)];
+      });
+      expect(await inside).toEqual([rows, rows, rows, rows]);
+      for (const read of outside) expect((await read).rows).toEqual(rows);
+    }));
+
   test('a path leads to the rows of a document', () =>
     withVirtual(async (db) => {
       const { rows } = await db.query(
