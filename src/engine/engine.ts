@@ -41,7 +41,6 @@ export class Engine {
   readonly sql: SqlStorage;
   readonly lock = new Lock();
   readonly pragmas: Pragmas;
-  /** The storage's transactions as the platform has them; those on `storage` itself are watched. */
   readonly native: Transactions;
   /** An extension may make statements read rows from outside the object. */
   loads = false;
@@ -59,9 +58,8 @@ export class Engine {
   depth = 0;
   /** The current run of back-to-back asynchronous transactions, in milliseconds since the epoch. */
   readonly streak = { length: 0, start: 0, end: 0 };
-  /** Counts write statements: a result that reads `changes()` late can see that another write came between. */
+  /** Count write statements and schema changes: a result that reads `changes()` late can see that a write came between. */
   writes = 0;
-  /** Counts changes of the schema. */
   schemas = 0;
   /** `changes()` of a write that ran in several parts, valid while `writes` has not moved. */
   chunkedChanges = { writes: -1, changes: 0 };

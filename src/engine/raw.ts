@@ -1,5 +1,6 @@
 import type { Engine } from './engine.ts';
 
+/** The transactions of a storage as the platform has them. */
 export type Transactions = Pick<DurableObjectStorage, 'transaction' | 'transactionSync'>;
 
 /**

@@ -26,7 +26,7 @@ const driver = { without: /^src\//, limit: 9.5 };
  * go down; ARCHITECTURE.md says what they were meant to be.
  */
 const BUDGETS: Budget[] = [
-  { what: 'core', entries: (entry) => entry === '.', limit: 23.5 },
+  { what: 'core', entries: (entry) => entry === '.', limit: 23.7 },
   { what: 'errors', entries: (entry) => entry === './errors', limit: 2.2 },
   { what: 'driver, async', entries: (entry) => entry === './drizzle', ...driver },
   { what: 'driver, sync', entries: (entry) => entry === './drizzle/sync', ...driver },
@@ -61,30 +61,30 @@ const BUDGETS: Budget[] = [
     what: 'tiered storage, its own code',
     entries: (entry) => entry === './fsx',
     without: /^src\/(?!fsx\/)/,
-    limit: 21.3,
+    limit: 21.7,
   },
   {
     what: 'server with export, import and migrate',
     entries: (entry) => entry === './server',
     without: /^src\/(?!server\/)/,
-    limit: 27.2,
+    limit: 27,
   },
   {
     what: 'server, its own code',
     entries: (entry) => entry === './server',
     without: /^src\/(?!server\/)|^src\/server\/(transfer\/|migrate)/,
-    limit: 17.4,
+    limit: 17.1,
   },
   {
     what: 'core + wal + cdc',
     entries: (entry) => /^\.(\/wal|\/cdc)?$/.test(entry),
     needs: './cdc',
-    limit: 43.7,
+    limit: 44.5,
   },
   {
     what: 'everything but Parquet, without Drizzle',
     entries: (entry) => !PARQUET.test(entry) && !/^\.\/(drizzle|adapters|server|client)/.test(entry),
-    limit: 47.9,
+    limit: 48.8,
   },
 ];
 
