@@ -8,8 +8,11 @@ export type Transactions = Pick<DurableObjectStorage, 'transaction' | 'transacti
  * through the engine. Gives the methods without that, for the engine's own transactions.
  */
 export function watchStorage(engine: Engine, storage: DurableObjectStorage): Transactions {
-  const transaction: Transactions['transaction'] = storage.transaction.bind(storage);
-  const transactionSync: Transactions['transactionSync'] = storage.transactionSync.bind(storage);
+  const { transaction, transactionSync } = storage;
+  const native: Transactions = {
+    transaction: (work) => transaction.call(storage, work as never) as never,
+    transactionSync: (work) => transactionSync.call(storage, work as never) as never,
+  };
   const done = () => engine.writes + engine.schemas;
   const undone = (before: number) => {
     if (done() > before) engine.undone(engine.depth === 0);
@@ -17,7 +20,7 @@ export function watchStorage(engine: Engine, storage: DurableObjectStorage): Tra
   storage.transactionSync = (work) => {
     const before = done();
     try {
-      return transactionSync(work);
+      return native.transactionSync(work);
     } catch (error) {
       undone(before);
       throw error;
@@ -27,12 +30,12 @@ export function watchStorage(engine: Engine, storage: DurableObjectStorage): Tra
     const before = done();
     // What it writes may not be told, nor read by who would tell it, before it is there to stay.
     engine.holders++;
-    return transaction(work).finally(() => {
+    return native.transaction(work).finally(() => {
       // The callback may have rolled back without an error.
       undone(before);
       engine.holders--;
       engine.committed();
     });
   };
-  return { transaction, transactionSync };
+  return native;
 }
