@@ -95,14 +95,13 @@ export class Feed {
     if (progress && !store.expired(epoch, acked)) {
       const { mean } = this.#reader;
       const guess = Math.max(1, Math.min(limit, mean ? maxBytes / mean : FIRST_LOOK) | 0);
-      const { lsn, limit: announced } = progress;
-      const found = await this.snapshot.read(
-        progress,
-        this.log,
-        announced ?? guess,
-        this.options.integers,
-        announced ? Infinity : 2 * maxBytes,
-      );
+      const { lsn } = progress;
+      const { integers } = this.options;
+      const found = await this.snapshot.read(progress, this.log, {
+        limit: guess,
+        maxBytes: 2 * maxBytes,
+        integers,
+      });
       if (found) {
         const { events, part } = found;
         this.#reader.mean = events.reduce((sum, event) => sum + weigh(event), 0) / events.length;

@@ -66,23 +66,24 @@ export class Snapshot {
     return json === undefined ? undefined : (JSON.parse(json) as Progress);
   }
 
-  /** The next rows, of one table; undefined when only empty tables were left. */
+  /**
+   * The next rows, of one table; undefined when only empty tables were left. As many as were announced, or up to `limit`
+   * and `maxBytes`.
+   */
   async read(
     progress: Progress,
     log: ChangeLog,
-    limit: number,
-    integers?: IntegerMode,
-    maxBytes = Infinity,
+    { limit, maxBytes, integers }: { limit: number; maxBytes: number; integers?: IntegerMode | undefined },
   ): Promise<SnapshotPart | undefined> {
     const { byId, epoch } = this.#store;
-    const { lsn, rows: had, part } = progress;
+    const { lsn, rows: had, part, limit: announced } = progress;
     let { tables, after } = progress;
     for (; tables.length; tables = tables.slice(1), after = undefined) {
       const table = byId.get(tables[0]!);
       if (!table) continue;
       const { name } = table;
       const { rows, keys, next } = await log.rowsOf(() => byId.get(table.id) ?? table, {
-        ...{ lsn, limit, maxBytes },
+        ...(announced ? { lsn, limit: announced } : { lsn, limit, maxBytes }),
         ...(after && { after: after.map(originalValue) }),
         ...(integers && { integers }),
       });

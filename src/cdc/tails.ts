@@ -167,7 +167,8 @@ export class Tails {
     };
     for (let mean = this.#mean || MESSAGE_CHARS / 2 / FIRST_LOOK; ; mean = this.#mean) {
       const count = Math.max(1, Math.min(limit, MESSAGE_CHARS / 2 / mean) | 0);
-      const found = await new Snapshot(store, '').read(progress, this.log, count, undefined, MESSAGE_CHARS);
+      const most = { limit: count, maxBytes: MESSAGE_CHARS };
+      const found = await new Snapshot(store, '').read(progress, this.log, most);
       if (!found) return { events: [], lsn, done: false };
       const { events, rest } = found;
       this.#mean = events.reduce((sum, event) => sum + weigh(event), 0) / events.length;

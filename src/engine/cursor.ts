@@ -2,3 +2,6 @@
 export function drain(cursor: SqlStorageCursor<Record<string, SqlStorageValue>>): unknown[][] {
   return (cursor.raw() as unknown as { toArray(): unknown[][] }).toArray();
 }
+
+/** What makes rows of a cursor, and leaves none behind. */
+export type Take = typeof drain;

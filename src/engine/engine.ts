@@ -2,7 +2,7 @@ import { DosqlError } from '../errors/index.ts';
 import { analyze } from '../sql/analyze.ts';
 import { BoundedCache, textWeight } from '../sql/cache.ts';
 import type { Statement } from '../sql/types.ts';
-import { drain } from './cursor.ts';
+import { drain, type Take } from './cursor.ts';
 import type { MaintenanceOptions, Rewrite, SchemaHook, TransactionEndHook } from './extension.ts';
 import { exactQuery, type IntegerMode, isSuspect, restoreIntegers } from './integers.ts';
 import { Lock } from './lock.ts';
@@ -121,11 +121,11 @@ export class Engine {
     this.#plans.clear();
   }
 
-  /** All rows as arrays, BLOBs as Uint8Array, integers by `mode`. @throws DosqlError */
-  all(plan: Plan, values: readonly SqlValue[], mode: IntegerMode): unknown[][] {
+  /** All rows, or those of a read that `take` takes, as arrays, BLOBs as Uint8Array, integers by `mode`. @throws DosqlError */
+  all(plan: Plan, values: readonly SqlValue[], mode: IntegerMode, take = drain): unknown[][] {
     if (!plan.plain) return runSpecial(this, plan, values, mode);
     if (!plan.reads) return runWrite(this, plan, values, mode);
-    const rows = this.exec(plan.sql, plan, values);
+    const rows = this.exec(plan.sql, plan, values, take);
     if (decodeRows(rows) && mode !== 'number') this.restore(plan.sql, plan, values, rows, mode);
     return rows;
   }
@@ -146,15 +146,15 @@ export class Engine {
   }
 
   /** One `sql.exec`, drained: an open cursor would lock its table against DDL. Raw values. @throws DosqlError */
-  exec(sql: string, plan: Plan, values: readonly SqlValue[]): unknown[][] {
+  exec(sql: string, plan: Plan, values: readonly SqlValue[], take = drain): unknown[][] {
     let rows: unknown[][];
     try {
       const cursor = this.sql.exec(sql, ...values);
-      rows = drain(cursor);
+      rows = take(cursor);
       this.names = cursor.columnNames;
       this.counts = cursor;
     } catch (error) {
-      return this.#retry(error, sql, plan, values);
+      return this.#retry(error, sql, plan, values, take);
     }
     return rows;
   }
@@ -292,9 +292,9 @@ export class Engine {
   }
 
   /** After a failed `exec`: BigInt values are refused by the binding, before anything ran, so bind them exactly. */
-  #retry(error: unknown, sql: string, plan: Plan, values: readonly SqlValue[]): unknown[][] {
+  #retry(error: unknown, sql: string, plan: Plan, values: readonly SqlValue[], take?: Take): unknown[][] {
     if (!values.some((value) => typeof value === 'bigint')) throw statementError(error, plan, values, sql);
     const exact = integerVariant(sql === plan.sql ? plan.statement : analyze(sql), values);
-    return this.exec(exact.sql, plan, exact.values);
+    return this.exec(exact.sql, plan, exact.values, take);
   }
 }

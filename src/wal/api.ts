@@ -136,16 +136,12 @@ export class ChangeLog {
       const width = collations ? key.length : 1;
       const marks = Array.from({ length: width }, (_, i) => `?${i + 3}`).join();
       const sql = `SELECT ${columnList(names)}${collations ? '' : `,${by}`} FROM ${rowsAt(store, tracked, '?1', undefined, '_dosql_id')} ${after ? `WHERE (${by})>(${marks})` : ''} ORDER BY ${by} LIMIT ?2`;
-      const read = (most: number) => {
-        const room: Room = { bytes: 0, most };
-        const values = [lsn, limit, ...((after ?? []) as number[])];
-        const found = readRows(engine, sql, values, exactMode(integers), room);
-        return room.bytes <= most ? found : found.length;
-      };
-      let rows = read(maxBytes);
-      if (typeof rows === 'number') {
-        limit = Math.max(1, rows);
-        rows = read(Infinity) as unknown[][];
+      const values = [lsn, limit, ...((after ?? []) as number[])];
+      const room: Room = { bytes: 0, most: maxBytes };
+      let rows = readRows(engine, sql, values, exactMode(integers), room);
+      if (room.bytes > maxBytes) {
+        limit = values[1] = Math.max(1, rows.length);
+        rows = engine.all(engine.plan(sql), values, exactMode(integers));
       }
       const make = rowFactory(names);
       const last = rows.length === limit ? rows.at(-1) : undefined;

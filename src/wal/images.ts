@@ -16,11 +16,11 @@ export function logImages(engine: Engine, name: string, where: string, value: st
   const tables = logs.length
     ? own.all('SELECT t,meta FROM _dosql_tab WHERE name=? COLLATE NOCASE', name)
     : [];
+  const found = own.all('SELECT name FROM pragma_table_xinfo(?)', name).map(([column]) => column);
   for (const [id, meta] of tables) {
     const { columns, rowid, collations, dropped } = (JSON.parse(meta as string) ?? {
       dropped: 1,
     }) as TrackedTable;
-    const found = own.all('SELECT name FROM pragma_table_xinfo(?)', name).map(([column]) => column);
     // Renamed or dropped while it was not open: the log cannot say it then, and says so when it is read.
     if (dropped || !columns.every((column) => found.includes(column.name))) continue;
     const from = logs.map(([log]) => `SELECT rid FROM ${log} WHERE t=${id}`).join(' UNION ALL ');

@@ -1,7 +1,6 @@
 import type { Engine } from '../engine/engine.ts';
 import type { IntegerMode } from '../engine/integers.ts';
-import { statementError } from '../engine/statement-error.ts';
-import { decodeRows, integerVariant, type SqlValue } from '../engine/values.ts';
+import type { SqlValue } from '../engine/values.ts';
 
 /** What the rows of a read may weigh together, and what they do. */
 export interface Room {
@@ -17,26 +16,16 @@ export function readRows(
   mode: IntegerMode,
   room: Room,
 ): unknown[][] {
-  const plan = engine.plan(sql);
-  if (!plan.plain) return engine.all(plan, values, mode);
-  const rows: unknown[][] = [];
-  try {
-    const exact = values.some((value) => typeof value === 'bigint');
-    const bound = exact ? integerVariant(plan.statement, values) : { sql, values };
-    const cursor = engine.sql.exec(bound.sql, ...bound.values);
+  const first: unknown[][] = [];
+  const rows = engine.all(engine.plan(sql), values, mode, (cursor) => {
     // To the end, whatever they weigh: an open cursor would lock the table against DDL.
     for (const row of cursor.raw() as Iterable<unknown[]>) {
       room.bytes += sizeOf(row);
-      if (room.bytes <= room.most) rows.push(row);
+      if (room.bytes <= room.most) first.push(row);
     }
-    engine.names = cursor.columnNames;
-    engine.counts = cursor;
-  } catch (error) {
-    throw statementError(error, plan, values);
-  }
-  if (room.bytes <= room.most && decodeRows(rows) && mode !== 'number')
-    engine.restore(sql, plan, values, rows, mode);
-  return rows;
+    return room.bytes <= room.most ? first : [];
+  });
+  return room.bytes <= room.most ? rows : first;
 }
 
 function sizeOf(row: readonly unknown[]): number {
