@@ -19,12 +19,15 @@ export interface ReadFilter {
 /** Entries of the first look, when nothing is known of their size. */
 export const FIRST_LOOK = 16;
 
+/** Each look also goes over everything behind its range, so there are few of them. */
+const GROWTH = 16;
+
 /** Reads ranges of the log that fit into memory. */
 export class RangeReader {
   /** Bytes per entry, as seen so far; 0 at first. */
   mean = 0;
-  /** Entries of the last look: rows may grow suddenly, so the next one is not much larger. */
-  #last = FIRST_LOOK / 4;
+  /** Entries seen by the last `next`: rows may grow suddenly, so the next look is at most {@link GROWTH} times as large. */
+  #last = 1;
 
   constructor(private readonly read: (options: ReadOptions) => Promise<LogBatch>) {}
 
@@ -36,10 +39,9 @@ export class RangeReader {
   ): Promise<LogBatch> {
     // As JSON rows weigh more or less than in the log.
     const common = { maxBytes: 2 * maxBytes, ...(tables && { tables }), ...(integers && { integers }) };
-    const look = Math.min(limit, 4 * this.#last, this.mean ? maxBytes / this.mean : FIRST_LOOK);
+    const look = Math.min(limit, GROWTH * this.#last, this.mean ? maxBytes / this.mean : FIRST_LOOK);
     let batch = await first({ ...common, limit: Math.max(1, look | 0) });
     const { from } = batch;
-    let at = from;
     const events: ChangeEvent[] = [];
     let size = 0;
     for (;;) {
@@ -48,12 +50,11 @@ export class RangeReader {
         size += weigh(event);
       }
       const seen = batch.to - from;
-      this.#last = Math.max(batch.to - at, 1);
-      at = batch.to;
+      this.#last = Math.max(seen, 1);
       this.mean = size / Math.max(seen, 1);
       if (batch.done || seen >= limit || size >= maxBytes)
         return cut(events, size, maxBytes, { ...batch, from });
-      const more = Math.min(limit - seen, size ? (maxBytes - size) / this.mean : limit, 4 * this.#last);
+      const more = Math.min(limit - seen, size ? (maxBytes - size) / this.mean : limit, GROWTH * this.#last);
       batch = await this.read({ ...common, after: batch.to, limit: Math.max(1, more | 0) });
     }
   }

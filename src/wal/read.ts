@@ -10,7 +10,7 @@ export interface ReadOptions {
   after?: number;
   /** Read up to this LSN exactly, whatever the limit. */
   to?: number;
-  /** Entries to look at; default 1,000. Batches end with a transaction where one of this size can. */
+  /** Entries to look at, at most; default 1,000. Batches end with a transaction where one of this size can. */
   limit?: number;
   /** Only changes of these tables. Messages are always given. */
   tables?: readonly string[];
@@ -22,15 +22,14 @@ export interface ReadOptions {
 
 /**
  * Finding what a row became takes a look at everything behind the range, so a reader that follows a long backlog in small
- * batches gets them from larger ranges, which are derived once: each of four times as many entries as the one before.
+ * batches gets them from larger ranges, which are derived once: each of up to four times as many entries as the one before.
  */
 const AHEAD = 20_000;
-const AHEAD_BYTES = 4_000_000;
-/** What was read last: its events, when there are some left. */
-interface Ahead {
+const AHEAD_BYTES = 6_000_000;
+/** The range that was derived last: its events, when there are some left. */
+interface Ahead extends End {
   key: string;
   from: number;
-  to: number;
   events: ChangeEvent[];
   /** Entries that the next range may have. */
   next: number;
@@ -45,39 +44,34 @@ export function readLog(store: LogStore, options: ReadOptions): LogBatch {
       'The change log gives committed changes: read it outside of transactions.',
     );
   }
-  const from = Math.max(options.after ?? 0, 0);
+  const { after = 0, maxBytes = Infinity } = options;
+  const from = Math.max(after, 0);
   let end = endOf(store, from, options);
   const key = JSON.stringify([store.epoch, store.version, options.tables, options.integers]);
   const known = AHEADS.get(store);
-  let ahead = known?.key === key ? known : undefined;
-  const read = (to: number, most: number) => {
-    const room: Room = { bytes: 0, most };
-    const events = eventsOf(store, from, to, options, room);
-    const next = Math.min(AHEAD, 4 * (to - from), (AHEAD_BYTES * (to - from)) / (room.bytes + 1));
-    return { events, next, fits: room.bytes <= most };
-  };
-  if (!ahead || ahead.from > from || ahead.to < end.to) {
-    const next = ahead?.to === from && !end.done && options.to === undefined ? ahead.next : 0;
-    ahead = undefined;
-    if (next > end.to - from) {
-      const { to } = endOf(store, from, { limit: next | 0 });
-      const found = read(to, AHEAD_BYTES);
-      if (found.fits) ahead = { key, from, to, ...found };
-    }
+  let ahead = known?.key === key && known.from <= from && from <= known.to ? known : undefined;
+  // What is left of it comes first.
+  if (ahead && from < ahead.to && ahead.to < end.to) {
+    if (options.to === undefined) end = { ...ahead, done: false };
+    else ahead = undefined;
   }
-  if (!ahead) {
-    const { maxBytes = Infinity } = options;
-    for (let limit = end.to - from; ; ) {
-      const { events, next, fits } = read(
-        end.to,
-        options.to === undefined && limit > 1 ? maxBytes : Infinity,
-      );
-      if (fits) {
-        AHEADS.set(store, { key, from: end.to, to: end.to, events: [], next });
-        return { events, from, ...end };
-      }
-      limit = Math.max(1, limit >> 2);
-      end = endOf(store, from, { limit });
+  if (!ahead || ahead.to < end.to) {
+    let range = end;
+    if (ahead && options.to === undefined && ahead.next > end.to - from)
+      range = endOf(store, from, { limit: ahead.next | 0 });
+    for (ahead = undefined; !ahead; ) {
+      const count = range.to - from;
+      const most =
+        options.to !== undefined || count <= 2
+          ? Infinity
+          : Math.min(maxBytes, range === end ? Infinity : 2 * AHEAD_BYTES);
+      const room: Room = { bytes: 0, most };
+      const events = eventsOf(store, from, range.to, options, room);
+      if (room.bytes <= most) {
+        const fit = (Math.min(AHEAD_BYTES, maxBytes / 2) * count) / (room.bytes + 1);
+        ahead = { ...range, key, from, events, next: Math.min(AHEAD, 4 * count, fit) };
+      } else if (range === end) range = end = endOf(store, from, { limit: Math.max(1, count >> 2) });
+      else range = end;
     }
   }
   const { events } = ahead;
@@ -90,12 +84,15 @@ export function readLog(store: LogStore, options: ReadOptions): LogBatch {
     }
     return low;
   };
-  const { to } = end;
+  const { to, done, partial } = end;
   AHEADS.set(store, ahead.to === to ? { ...ahead, from: to, events: [] } : ahead);
-  return { events: events.slice(behind(from), behind(to)), from, ...end };
+  return { events: events.slice(behind(from), behind(to)), from, to, done, partial };
 }
 
-function endOf(store: LogStore, from: number, { to, limit = 1000 }: ReadOptions) {
+/** The end of a range, whether the log ends there, and whether a transaction is torn there. */
+type End = Pick<LogBatch, 'to' | 'done' | 'partial'>;
+
+function endOf(store: LogStore, from: number, { to, limit = 1000 }: ReadOptions): End {
   const head = store.last();
   if (to !== undefined) return { to: Math.min(to, head), done: to >= head, partial: false };
   let end = Math.min(head, from + Math.max(1, limit));
