@@ -11,7 +11,7 @@ import { type Room, readRows } from './room.ts';
 import type { LogStore } from './store.ts';
 import { columnList, imageOf, type TrackedTable } from './table.ts';
 
-/** Values are in the order of the columns, behind them: LSN, time, operation, rowid. */
+/** Values are in the order of the columns, behind them: rowid, the row, LSN, time, operation. */
 type Entry = unknown[];
 
 const RANGE = 'lsn>?1 AND lsn<=?2';
@@ -86,17 +86,17 @@ function changes(
   const make = rowFactory(names) as (values: unknown[]) => Row;
   const all = (sql: string) => readRows(engine, sql, [from, to], exactMode(integers), room) as Entry[];
   const entries = all(
-    `SELECT ${columns.map(imageOf)},lsn,ts,op,rid,0 FROM ${store.from} WHERE ${RANGE} AND t=${table.id} ORDER BY lsn`,
+    `SELECT ${columns.map(imageOf)},rid,0,lsn,ts,op FROM ${store.from} WHERE ${RANGE} AND t=${table.id} ORDER BY lsn`,
   );
   const identity = identityIn(table);
   const keyOf = keyMaker(table);
   // An event's rows are made once, and kept behind the values, which are faster to compare.
   const rowOf = (entry: Entry): Row => {
-    entry[width + 4] ||= inMode(make(entry), integers);
-    return entry[width + 4] as Row;
+    entry[width + 1] ||= inMode(make(entry), integers);
+    return entry[width + 1] as Row;
   };
   const state = new Map<unknown, Entry>();
-  const present = `SELECT ${columnList(names)},0,0,0,_dosql_id,0 FROM ${rowsAt(store, table, '?2', RANGE, '_dosql_id')}`;
+  const present = `SELECT ${columnList(names)},_dosql_id FROM ${rowsAt(store, table, '?2', RANGE, '_dosql_id')}`;
   for (const row of all(present)) state.set(identity(row), row);
   if (room.bytes > room.most) return;
   const start = events.length;
@@ -105,7 +105,7 @@ function changes(
   let moved: Entry | undefined;
   for (let i = entries.length - 1; i >= 0; i--) {
     const entry = entries[i]!;
-    const [lsn, op] = [entry[width] as number, entry[width + 2] as number];
+    const [lsn, op] = [entry[width + 2] as number, entry[width + 4] as number];
     const who = identity(entry);
     const fresh = op === 1 || op === 5;
     const known = state.get(who);
@@ -131,11 +131,11 @@ function changes(
     const event: ChangeEvent = {
       id,
       lsn,
-      ts: entry[width + 1] as number,
+      ts: entry[width + 3] as number,
       tx: tx(lsn, id),
       op: insert ? 'insert' : gone ? 'delete' : 'update',
       table: name,
-      key: inMode(keyOf(after ?? before!, entry[width + 3]), integers),
+      key: inMode(keyOf(after ?? before!, entry[width]), integers),
       before,
       after,
       schemaVersion: versions[version]!,
@@ -157,7 +157,7 @@ function corrupt({ name }: TrackedTable, lsn: number): DosqlError {
 /** A value per row that is equal for entries of the same row, by the collation of its key. */
 function identityIn({ columns, key, collations }: TrackedTable): (entry: Entry) => unknown {
   const width = columns.length;
-  if (!collations) return (entry) => entry[width + 3];
+  if (!collations) return (entry) => entry[width];
   const at = key.map((name) => columns.findIndex((column) => column.name === name));
   return (entry) =>
     JSON.stringify(
