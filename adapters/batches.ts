@@ -87,7 +87,7 @@ export async function* batches<Event>(
       // It is expired, as drain will say.
       if (store.expired(epoch, acked)) break;
       const { lsn }: Progress = progress;
-      const most = { limit, maxBytes: BATCH_BYTES };
+      const most = { limit, maxBytes: BATCH_BYTES, only: tables };
       const found: SnapshotPart | undefined = await snapshot.read(progress, log, most);
       // Empty tables were left. The end is noted when nothing can come again.
       if (!found && parts.length === 0) await enter(scope, () => snapshot.end());

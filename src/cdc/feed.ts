@@ -96,15 +96,16 @@ export class Feed {
       const { mean } = this.#reader;
       const guess = Math.max(1, Math.min(limit, mean ? maxBytes / mean : FIRST_LOOK) | 0);
       const { lsn } = progress;
-      const { integers } = this.options;
+      const { integers, tables: only } = this.options;
       const found = await this.snapshot.read(progress, this.log, {
         limit: guess,
         maxBytes: 2 * maxBytes,
         integers,
+        only,
       });
       if (found) {
         const { events, part } = found;
-        this.#reader.mean = events.reduce((sum, event) => sum + weigh(event), 0) / events.length;
+        this.#reader.mean = events.reduce((sum, event) => sum + weigh(event), 0) / (events.length || 1);
         return this.#batch(events, {
           ...{ from: lsn, to: lsn, part, done: false, partial: false },
           ack: () => this.turn(() => this.snapshot.advance(found)),
@@ -127,7 +128,7 @@ export class Feed {
   /** Makes it durable that this batch is about to be delivered: a retry then gets the same one. */
   async intend({ part, to, seen }: Batch): Promise<void> {
     if (part === undefined) await this.consumer.intend(to);
-    else await this.turn(() => this.snapshot.intend(seen));
+    else if (seen) await this.turn(() => this.snapshot.intend(seen));
   }
 
   #batch(events: readonly CdcEvent[], info: Omit<BatchInfo, 'epoch' | 'seen' | 'toJSON'>): Batch {

@@ -17,8 +17,9 @@ export interface Progress {
   /** Acknowledged rows and parts. */
   rows: number;
   part: number;
-  /** Rows of the part that was announced to a sink. */
+  /** Rows of the part that was announced to a sink, and id of their table. */
   limit?: number;
+  table?: number;
 }
 
 /** A part that was read but not acknowledged yet. */
@@ -29,13 +30,13 @@ export interface SnapshotPart {
   rest: Progress | undefined;
 }
 
-/** Ids of the tables that were there right after an entry, in order. */
+/** Ids of the tables that were there right after an entry, and of those tracked since: rows they came with are nowhere else. */
 export function snapshotTables(store: LogStore, lsn: number, only?: readonly string[]): number[] {
   const names = only?.map(foldName);
   return [...store.byId.values()]
     .filter(
       ({ name, since, dropped = Infinity }) =>
-        since <= lsn && lsn < dropped && (!names || names.includes(foldName(name))),
+        (since > lsn || lsn < dropped) && (!names || names.includes(foldName(name))),
     )
     .map(({ id }) => id)
     .sort((a, b) => a - b);
@@ -45,6 +46,8 @@ export function snapshotTables(store: LogStore, lsn: number, only?: readonly str
 export class Snapshot {
   readonly #key: string;
   readonly #store: LogStore;
+  /** Of the part that was read last. */
+  #table = 0;
 
   constructor(store: LogStore, consumer: string) {
     this.#store = store;
@@ -73,21 +76,43 @@ export class Snapshot {
   async read(
     progress: Progress,
     log: ChangeLog,
-    { limit, maxBytes, integers }: { limit: number; maxBytes: number; integers?: IntegerMode | undefined },
+    {
+      limit,
+      maxBytes,
+      integers,
+      only,
+    }: {
+      limit: number;
+      maxBytes: number;
+      integers?: IntegerMode | undefined;
+      only?: readonly string[] | undefined;
+    },
   ): Promise<SnapshotPart | undefined> {
-    const { byId, epoch } = this.#store;
-    const { lsn, rows: had, part, limit: announced } = progress;
+    const store = this.#store;
+    const { byId, epoch } = store;
+    const { rows: had, part, limit: announced } = progress;
     let { tables, after } = progress;
+    const newest = tables.at(-1) ?? 0;
+    tables = [...tables, ...snapshotTables(store, progress.lsn, only).filter((id) => id > newest)];
     for (; tables.length; tables = tables.slice(1), after = undefined) {
-      const table = byId.get(tables[0]!);
-      if (!table) continue;
+      const id = tables[0]!;
+      const table = byId.get(id);
+      if (!table) {
+        // Not tracked any more. A part of it may have been delivered: what comes now must not take its number.
+        if (id !== progress.table) continue;
+        tables = tables.slice(1);
+        return { events: [], part: part + 1, rest: { lsn: progress.lsn, tables, rows: had, part: part + 1 } };
+      }
       const { name } = table;
-      const { rows, keys, next } = await log.rowsOf(() => byId.get(table.id) ?? table, {
+      // Of a table tracked since, the changes begin later.
+      const lsn = Math.max(progress.lsn, table.since);
+      const { rows, keys, next } = await log.rowsOf(() => byId.get(id) ?? table, {
         ...(announced ? { lsn, limit: announced } : { lsn, limit, maxBytes }),
         ...(after && { after: after.map(originalValue) }),
         ...(integers && { integers }),
       });
       if (rows.length === 0) continue;
+      this.#table = id;
       const tx = { id: `${epoch}.${lsn}`, index: 0, total: 1 };
       const { ts } = log.head();
       const events = rows.map(
@@ -99,7 +124,7 @@ export class Snapshot {
           schemaVersion: table.versions.at(-1) ?? 0,
         }),
       );
-      const more = { lsn, rows: had + rows.length, part: part + 1 };
+      const more = { lsn: progress.lsn, rows: had + rows.length, part: part + 1 };
       const rest = next
         ? { ...more, tables, after: next.map(plainValue) }
         : tables.length > 1
@@ -112,7 +137,7 @@ export class Snapshot {
 
   /** The next part will have this many rows, also after a crash. To be called in a turn. */
   intend(limit: number): void {
-    this.#save({ ...this.load()!, limit });
+    this.#save({ ...this.load()!, limit, table: this.#table });
   }
 
   /** To be called in a turn. Does nothing when the part was acknowledged already. */

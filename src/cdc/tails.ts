@@ -167,7 +167,7 @@ export class Tails {
     };
     for (let mean = this.#mean || MESSAGE_CHARS / 2 / FIRST_LOOK; ; mean = this.#mean) {
       const count = Math.max(1, Math.min(limit, MESSAGE_CHARS / 2 / mean) | 0);
-      const most = { limit: count, maxBytes: MESSAGE_CHARS };
+      const most = { limit: count, maxBytes: MESSAGE_CHARS, only };
       const found = await new Snapshot(store, '').read(progress, this.log, most);
       if (!found) return { events: [], lsn, done: false };
       const { events, rest } = found;
