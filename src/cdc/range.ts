@@ -76,10 +76,12 @@ function cut(
     done = false;
     partial = next.tx.id === last!.tx.id;
   }
-  if (partial && last) {
-    // The entry before the transaction's first one, and its last one.
-    const start = last.lsn - last.tx.index - 1;
-    if (start > from && start + last.tx.total > to) {
+  if (partial) {
+    // The entry before the transaction's first one.
+    const start = last ? last.lsn - last.tx.index - 1 : to;
+    // Of a transaction that no event is of, nothing is torn.
+    partial = last !== undefined && start + last.tx.total > to;
+    if (partial && start > from) {
       while (keep > 0 && events[keep - 1]!.lsn > start) keep--;
       to = start;
       done = partial = false;

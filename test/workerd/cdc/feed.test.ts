@@ -5,6 +5,7 @@ import { freshStub, inObject } from '../object.ts';
 import { type Opened, opened } from './opened.ts';
 
 const insert = (db: Opened, id: number) => db.run('INSERT INTO items VALUES (?, ?, 0)', [id, `s${id}`]);
+const insertion = (id: number) => `INSERT INTO items VALUES (${id}, 's${id}', 0)`;
 const ids = (events: readonly { key: Record<string, unknown> }[]) => events.map(({ key }) => key['id']);
 
 describe('createCDC', () => {
@@ -181,6 +182,30 @@ describe('createCDC', () => {
       expect(seen).toEqual(Array.from({ length: 60 }, (_, i) => start + 1 + i));
       expect(Math.max(...sizes)).toBeLessThan(110_000);
       expect(torn).toBeGreaterThan(0);
+    }));
+
+  it('says that it tore a transaction only of one that it gave something of', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await db.run('CREATE TABLE other (id INTEGER PRIMARY KEY)');
+      const cdc = createCDC(db, { from: 'now', tables: ['items'] });
+      await cdc.drain();
+      await insert(db, 1);
+      await db.batch([1, 2, 3, 4].map((id) => `INSERT INTO other VALUES (${id})`).concat(insertion(2)));
+      await cdc.drain({ limit: 3 });
+      await cdc.ack();
+      await db.batch([5, 6, 7, 8].map((id) => `INSERT INTO other VALUES (${id})`).concat(insertion(3)));
+      const told: unknown[] = [];
+      for (let done = false; !done; ) {
+        const batch = await cdc.drain({ limit: 5 });
+        told.push([ids(batch), batch.partial]);
+        await batch.ack();
+        done = batch.done;
+      }
+      expect(told).toEqual([
+        [[2], false],
+        [[3], false],
+      ]);
     }));
 
   it('writes what JSON has no form for so that it can be read back', () =>
