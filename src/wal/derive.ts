@@ -85,9 +85,8 @@ function changes(
   const width = names.length;
   const make = rowFactory(names) as (values: unknown[]) => Row;
   const all = (sql: string) => readRows(engine, sql, [from, to], exactMode(integers), room) as Entry[];
-  const entries = all(
-    `SELECT ${columns.map(imageOf)},rid,0,lsn,ts,op FROM ${store.from} WHERE ${RANGE} AND t=${table.id} ORDER BY lsn`,
-  );
+  const select = `SELECT ${columns.map(imageOf)},rid,0,lsn,ts,op FROM ${store.from} WHERE`;
+  const entries = all(`${select} ${RANGE} AND t=${table.id} ORDER BY lsn`);
   const identity = identityIn(table);
   const keyOf = keyMaker(table);
   // An event's rows are made once, and kept behind the values, which are faster to compare.
@@ -102,7 +101,14 @@ function changes(
   const start = events.length;
   const versions = table.versions.length ? table.versions : [0];
   let version = versions.length - 1;
+  // The row of a changed key, until its first half is found.
   let moved: Entry | undefined;
+  const complete = (entry: Entry) => {
+    const event = events.at(-1)!;
+    event.before = rowOf(entry);
+    event.changed = changedColumns(names, entry, moved!);
+    moved = undefined;
+  };
   for (let i = entries.length - 1; i >= 0; i--) {
     const entry = entries[i]!;
     const [lsn, op] = [entry[width + 2] as number, entry[width + 4] as number];
@@ -118,13 +124,11 @@ function changes(
     const gone = op === 3 || (op === 4 && key.length === 0);
     const before = fresh ? null : rowOf(entry);
     if (op === 4 && !gone) {
-      // Completes the event that its second half, one entry later, began.
-      const event = events.at(-1)!;
-      event.before = before;
-      event.changed = changedColumns(names, entry, moved!);
+      // The event is that of its second half, one entry later, which may be behind the range.
+      if (moved) complete(entry);
       continue;
     }
-    if (op === 5) moved = known;
+    if (op === 5 && !insert) moved = known;
     while (version > 0 && versions[version]! > lsn) version--;
     const after = gone ? null : rowOf(known!);
     const id = `${epoch}.${lsn}`;
@@ -143,6 +147,9 @@ function changes(
     if (op === 2) event.changed = changedColumns(names, entry, known!);
     events.push(event);
   }
+  // Or the first half is right before the range.
+  const [half] = moved ? all(`${select} lsn=?1 AND lsn<?2`) : [];
+  if (half) complete(half);
   if (start === 0) events.reverse();
 }
 

@@ -50,9 +50,9 @@ export function readLog(store: LogStore, options: ReadOptions): LogBatch {
   const key = JSON.stringify([store.epoch, store.version, options.tables, options.integers]);
   const known = AHEADS.get(store);
   let ahead = known?.key === key && known.from <= from && from <= known.to ? known : undefined;
-  // What is left of it comes first.
+  // What is left of it comes first, unless it ends inside a transaction that this reader can have whole.
   if (ahead && from < ahead.to && ahead.to < end.to) {
-    if (options.to === undefined) end = { ...ahead, done: false };
+    if (options.to === undefined && (end.partial || !ahead.partial)) end = { ...ahead, done: false };
     else ahead = undefined;
   }
   if (!ahead || ahead.to < end.to) {

@@ -82,6 +82,18 @@ describe('consumers', () => {
       expect(await batch(2)).toEqual([[5], false]);
     }));
 
+  it('never get part of a transaction that fits, after one that it did not fit', () =>
+    inObject(async (storage) => {
+      const db = await created(storage);
+      const before = db.log.head().lsn;
+      await fill(db, 1, 2);
+      await db.batch(Array.from({ length: 12 }, (_, i) => [`INSERT INTO t VALUES (${i + 3}, 'x')`]));
+      const small = await db.log.consumer('small', { from: before });
+      for (let i = 0; i < 2; i++) await (await small.drain({ limit: 2 })).ack();
+      const large = await db.log.consumer('large', { from: before + 2 });
+      expect((await large.drain({ limit: 20 })).events.length).toBe(12);
+    }));
+
   it('note what they are about to deliver', () =>
     inObject(async (storage) => {
       const db = await created(storage);
@@ -164,6 +176,29 @@ describe('messages', () => {
 });
 
 describe('the log', () => {
+  it('gives a changed key as one event, wherever a range begins or ends', () =>
+    inObject(async (storage) => {
+      const db = await created(storage);
+      await db.run('CREATE TABLE w (k TEXT PRIMARY KEY, v) WITHOUT ROWID');
+      await db.batch([
+        "INSERT INTO t VALUES (1, 'a')",
+        "INSERT INTO w VALUES ('x', 1)",
+        'UPDATE t SET id = id + 1',
+        "UPDATE w SET k = k || 'y'",
+        "UPDATE t SET id = id + 1, v = 'b'",
+      ]);
+      const { events } = await db.log.read();
+      const { lsn } = db.log.head();
+      for (let after = 0; after <= lsn; after++) {
+        for (let to = after; to <= lsn; to++) {
+          const range = events.filter((event) => event.lsn > after && event.lsn <= to);
+          expect((await db.log.read({ after, to })).events).toEqual(range);
+        }
+        const rest = await (await db.log.consumer(`from ${after}`, { from: after })).drain();
+        expect(rest.events).toEqual(events.filter((event) => event.lsn > after));
+      }
+    }));
+
   it('is read outside of transactions only', () =>
     inObject(async (storage) => {
       const db = await created(storage);
