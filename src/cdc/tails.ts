@@ -133,10 +133,8 @@ export class Tails {
         if (!state || state.epoch !== epoch || state.sent !== sent || state.rows?.[0] !== rows?.[0]) continue;
         if (text.length > MESSAGE_CHARS) this.#resync(socket, 'too large', { epoch, lsn });
         else {
-          // Before it is sent: a message twice cannot be told from two, and one that fails ends the socket.
           const open = text ? [...state.open, markOf(to)] : state.open;
-          saveTail(socket, { ...state, sent: lsn, rows: next, open });
-          if (text) this.#send(socket, text);
+          this.#move(socket, { ...state, sent: lsn, rows: next, open }, text);
         }
       }
       if (!done) void this.pump();
@@ -179,8 +177,19 @@ export class Tails {
   }
 
   #resync(socket: WebSocket, reason: string, { epoch, lsn }: { epoch: string; lsn: number }): void {
-    saveTail(socket, { ...loadTail(socket)!, open: [], rows: undefined, stale: true });
-    this.#send(socket, { type: 'resync', reason, at: `${epoch}.${lsn}` });
+    const state: TailState = { ...loadTail(socket)!, open: [], rows: undefined, stale: true };
+    this.#move(socket, state, { type: 'resync', reason, at: `${epoch}.${lsn}` });
+  }
+
+  /** First the state: a message twice cannot be told from two. A socket that cannot keep it ends, and no other one. */
+  #move(socket: WebSocket, state: TailState, message: string | object): void {
+    try {
+      saveTail(socket, state);
+    } catch (error) {
+      this.#fail(socket, error);
+      return;
+    }
+    if (message) this.#send(socket, message);
   }
 
   #send(socket: WebSocket, message: string | object): void {

@@ -222,6 +222,31 @@ describe('liveTail', () => {
     });
   });
 
+  it('ends a socket that cannot keep its position, and no other one', async () => {
+    const stub = fresh();
+    const clients = [await Client.connect(stub), await Client.connect(stub), await Client.connect(stub)];
+    const closed = new Promise<CloseEvent>((resolve) => {
+      clients[1]!.socket.addEventListener('close', resolve);
+    });
+    await runInDurableObject(stub, (_, ctx) => {
+      const socket = ctx.getWebSockets()[1]!;
+      const attachment = socket.deserializeAttachment() as object;
+      const fits = (length: number) => {
+        try {
+          socket.serializeAttachment({ ...attachment, user: 'u'.repeat(length) });
+          return true;
+        } catch {
+          return false;
+        }
+      };
+      let length = 20_000;
+      while (!fits(length)) length--;
+    });
+    const { lsn } = await stub.write(insert);
+    expect((await closed).reason).toBe('LIMIT_EXCEEDED');
+    for (const client of [clients[0]!, clients[2]!]) await client.upTo(lsn);
+  });
+
   it('leaves other messages and the rest of the attachment to the user', async () => {
     const stub = fresh();
     const client = await Client.connect(stub);
