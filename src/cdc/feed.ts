@@ -121,13 +121,13 @@ export class Feed {
         : await consumer.drain({ to: intent, ...(integers && { integers }) });
     return this.#batch(batch.events, {
       ...{ from: batch.from, to: batch.to, done: batch.done, partial: batch.partial },
-      ack: () => consumer.ack(batch.to),
+      ack: () => consumer.ack(batch.to, batch.from),
     });
   }
 
   /** Makes it durable that this batch is about to be delivered: a retry then gets the same one. */
-  async intend({ part, to, seen }: Batch): Promise<void> {
-    if (part === undefined) await this.consumer.intend(to);
+  async intend({ part, from, to, seen }: Batch): Promise<void> {
+    if (part === undefined) await this.consumer.intend(to, from);
     else if (seen) await this.turn(() => this.snapshot.intend(seen));
   }
 

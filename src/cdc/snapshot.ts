@@ -25,6 +25,7 @@ export interface Progress {
 /** A part that was read but not acknowledged yet. */
 export interface SnapshotPart {
   events: CdcEvent[];
+  lsn: number;
   part: number;
   /** The progress when it is acknowledged; undefined behind the last one. */
   rest: Progress | undefined;
@@ -90,10 +91,11 @@ export class Snapshot {
   ): Promise<SnapshotPart | undefined> {
     const store = this.#store;
     const { byId, epoch } = store;
-    const { rows: had, part, limit: announced } = progress;
+    const { lsn: start, rows: had, limit: announced } = progress;
+    const part = progress.part + 1;
     let { tables, after } = progress;
     const newest = tables.at(-1) ?? 0;
-    tables = [...tables, ...snapshotTables(store, progress.lsn, only).filter((id) => id > newest)];
+    tables = [...tables, ...snapshotTables(store, start, only).filter((id) => id > newest)];
     for (; tables.length; tables = tables.slice(1), after = undefined) {
       const id = tables[0]!;
       const table = byId.get(id);
@@ -101,11 +103,11 @@ export class Snapshot {
         // Not tracked any more. A part of it may have been delivered: what comes now must not take its number.
         if (id !== progress.table) continue;
         tables = tables.slice(1);
-        return { events: [], part: part + 1, rest: { lsn: progress.lsn, tables, rows: had, part: part + 1 } };
+        return { events: [], lsn: start, part, rest: { lsn: start, tables, rows: had, part } };
       }
       const { name } = table;
       // Of a table tracked since, the changes begin later.
-      const lsn = Math.max(progress.lsn, table.since);
+      const lsn = Math.max(start, table.since);
       const { rows, keys, next } = await log.rowsOf(() => byId.get(id) ?? table, {
         ...(announced ? { lsn, limit: announced } : { lsn, limit, maxBytes }),
         ...(after && { after: after.map(originalValue) }),
@@ -124,25 +126,27 @@ export class Snapshot {
           schemaVersion: table.versions.at(-1) ?? 0,
         }),
       );
-      const more = { lsn: progress.lsn, rows: had + rows.length, part: part + 1 };
+      const more = { lsn: start, rows: had + rows.length, part };
       const rest = next
         ? { ...more, tables, after: next.map(plainValue) }
         : tables.length > 1
           ? { ...more, tables: tables.slice(1) }
           : undefined;
-      return { events, part: part + 1, rest };
+      return { events, lsn: start, part, rest };
     }
     return undefined;
   }
 
   /** The next part will have this many rows, also after a crash. To be called in a turn. */
   intend(limit: number): void {
-    this.#save({ ...this.load()!, limit, table: this.#table });
+    const progress = this.load();
+    if (progress) this.#save({ ...progress, limit, table: this.#table });
   }
 
-  /** To be called in a turn. Does nothing when the part was acknowledged already. */
-  advance({ part, rest }: SnapshotPart): void {
-    if (this.load()?.part !== part - 1) return;
+  /** To be called in a turn. Does nothing when the part was acknowledged already, or is one of another snapshot. */
+  advance({ lsn, part, rest }: SnapshotPart): void {
+    const progress = this.load();
+    if (progress?.part !== part - 1 || progress.lsn !== lsn) return;
     if (rest) this.#save(rest);
     else this.end();
   }

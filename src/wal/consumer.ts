@@ -82,28 +82,35 @@ export class Consumer {
       assertNumbers({ limit, to });
       assertIntegers(integers);
       const batch = readLog(store, { ...options, after: acked, ...(tables && { tables }) });
-      return { ...batch, ack: () => this.ack(batch.to) };
+      return { ...batch, ack: () => this.ack(batch.to, batch.from) };
     });
   }
 
   /** Moves on to `to`; never back. One billed row, none when it stands there. */
-  ack(to: number): Promise<void> {
+  ack(to: number): Promise<void>;
+  /** @internal Not over what lies before the batch from `from`: the consumer was set back meanwhile. */
+  ack(to: number, from: number): Promise<void>;
+  ack(to: number, from = 0): Promise<void> {
     return this.turn(() => {
       assertLsn(to);
       this.store.run(
-        'UPDATE _dosql_consumer SET acked=?1,intent=NULL WHERE name=?2 AND acked<?1 AND epoch=?3',
+        'UPDATE _dosql_consumer SET acked=?1,intent=NULL WHERE name=?2 AND acked<?1 AND epoch=?3 AND acked>=?4',
         to,
         this.name,
         this.store.epoch,
+        from,
       );
     });
   }
 
   /** Notes durably that the batch up to `to` is about to be delivered, so that a retry after a crash sends the same range. */
-  intend(to: number): Promise<void> {
+  intend(to: number): Promise<void>;
+  /** @internal As {@link ack}. */
+  intend(to: number, from: number): Promise<void>;
+  intend(to: number, from = 0): Promise<void> {
     return this.turn(() => {
       assertLsn(to);
-      this.store.run('UPDATE _dosql_consumer SET intent=? WHERE name=?', to, this.name);
+      this.store.run('UPDATE _dosql_consumer SET intent=? WHERE name=? AND acked>=?', to, this.name, from);
     });
   }
 

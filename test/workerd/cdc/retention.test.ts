@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Batch, createCDC } from '../../../src/cdc/index.ts';
+import { type Batch, createCDC, type Sink } from '../../../src/cdc/index.ts';
 import { inObject } from '../object.ts';
 import { type Opened, opened } from './opened.ts';
 
@@ -133,6 +133,60 @@ describe('a consumer that is forgotten', () => {
       );
       const batch = await cdc.drain({ limit: 10 });
       expect([batch.part, batch[0]!.key, batch.length]).toEqual([1, { id: 1 }, 10]);
+    }));
+});
+
+describe('a consumer that is set back', () => {
+  it('stays there when a batch from before is acknowledged', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await fill(db, 5);
+      const cdc = createCDC(db, { from: 'now', tables: ['items'] });
+      await cdc.reset({ from: 'start' });
+      await (await cdc.drain({ limit: 2 })).ack();
+      const batch = await cdc.drain({ limit: 2 });
+      await cdc.reset({ from: 'start' });
+      await batch.ack();
+      expect((await cdc.drain()).from).toBe(0);
+      const consumer = await db.log.consumer('other', { from: 3 });
+      const drained = await consumer.drain();
+      await consumer.reset('start');
+      await drained.ack();
+      expect((await consumer.position()).acked).toBe(0);
+    }));
+
+  it('gets the rows of its new snapshot when a part of the old one is acknowledged', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await fill(db, 3);
+      const cdc = createCDC(db, { from: 'snapshot', tables: ['items'] });
+      const part = await cdc.drain({ limit: 2 });
+      await db.run('UPDATE items SET qty = 7');
+      await cdc.reset({ from: 'snapshot' });
+      await part.ack();
+      expect((await cdc.drain()).map(({ op, after }) => `${op} ${after!['qty']}`)).toEqual(
+        Array(3).fill('snapshot 7'),
+      );
+    }));
+
+  it('while a sink has its delivery, delivers from there by the next flush', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      await fill(db, 6);
+      const got: string[] = [];
+      const sink: Sink = {
+        name: 's',
+        limit: 2,
+        async deliver({ from, to }) {
+          got.push(`${from}-${to}`);
+          if (got.length === 2) await cdc.reset({ sink: 's' });
+        },
+      };
+      const cdc = createCDC(db, { sinks: [sink] });
+      await cdc.flush();
+      const { lsn } = db.log.head();
+      expect(got.slice(0, 4)).toEqual(['0-1', '1-3', '0-1', '1-3']);
+      expect(got.at(-1)).toMatch(new RegExp(`-${lsn}$`));
     }));
 });
 
