@@ -135,12 +135,15 @@ export class CDC {
    */
   async *stream({ signal, ...options }: DrainOptions & { signal?: AbortSignal } = {}): AsyncGenerator<Batch> {
     const feed = await this.#feed(this.#consumer);
+    const { engine } = feed.store;
+    let news = committed(engine, signal);
     while (!signal?.aborted) {
-      const news = committed(feed.store.engine, signal);
       const batch = await feed.next(options);
       if (batch.length) yield batch;
       if (batch.to > batch.from || batch.part !== undefined) await batch.ack();
-      if (batch.done) await news;
+      if (!batch.done) continue;
+      await news;
+      news = committed(engine, signal);
     }
   }
 

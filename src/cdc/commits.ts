@@ -21,17 +21,12 @@ export function onCommits(engine: Engine, listener: () => void): () => void {
 /** Resolves behind the next commit, or when the signal says so. */
 export function committed(engine: Engine, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const stop = onCommits(engine, () => {
+    const end = () => {
       stop();
+      signal?.removeEventListener('abort', end);
       resolve();
-    });
-    signal?.addEventListener(
-      'abort',
-      () => {
-        stop();
-        resolve();
-      },
-      { once: true },
-    );
+    };
+    const stop = onCommits(engine, end);
+    signal?.addEventListener('abort', end);
   });
 }

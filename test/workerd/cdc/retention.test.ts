@@ -231,6 +231,33 @@ describe('stream', () => {
       expect(await dropped).toEqual(['delete items']);
     }));
 
+  it('leaves nothing behind on a signal that outlives its batches', () =>
+    inObject(async (storage) => {
+      const db = await opened(storage);
+      const stop = new AbortController();
+      const { signal } = stop;
+      let listening = 0;
+      for (const [method, by] of [
+        ['addEventListener', 1],
+        ['removeEventListener', -1],
+      ] as const) {
+        const own = signal[method].bind(signal) as (...args: unknown[]) => void;
+        signal[method] = (...args: unknown[]) => {
+          listening += by;
+          own(...args);
+        };
+      }
+      const stream = createCDC(db, { tables: ['items'] }).stream({ signal, limit: 1 });
+      await fill(db, 10);
+      for (let i = 0; i < 10; i++) await stream.next();
+      for (let i = 0; i < 10; i++) {
+        const next = stream.next();
+        await fill(db, 1);
+        await next;
+      }
+      expect(listening).toBeLessThan(2);
+    }));
+
   it('repeats the batch in which the loop was left', () =>
     inObject(async (storage) => {
       const db = await opened(storage);
