@@ -45,7 +45,9 @@ export function webhookSink(options: WebhookSinkOptions): Sink {
     ...(limit !== undefined && { limit }),
     async deliver({ events, ...rest }) {
       const body = JSON.stringify({ ...rest, events: events.map(plainEvent) });
-      const more = typeof headers === 'function' ? await headers(body, rest.id) : headers;
+      const own = typeof headers === 'function' ? await headers(body, rest.id) : headers;
+      // One name in two spellings would be one header with two values.
+      const more = Object.fromEntries(Object.entries(own ?? {}).map(([key, v]) => [key.toLowerCase(), v]));
       for (let attempt = 1; ; attempt++) {
         let why: string;
         let cause: unknown;

@@ -162,6 +162,22 @@ describe('webhookSink', () => {
     }
   });
 
+  it('has one value for each header, however its name is written', async () => {
+    const sent: unknown[] = [];
+    const sink = webhookSink({
+      ...hook,
+      headers: { 'Content-Type': 'application/vnd.events+json', 'Idempotency-Key': 'mine' },
+      async fetch(_, init) {
+        sent.push(Object.fromEntries(new Headers(init.headers)));
+        return new Response();
+      },
+    });
+    await sink.deliver(delivery(events(1, 10)));
+    expect(sent).toEqual([
+      { 'content-type': 'application/vnd.events+json', 'idempotency-key': 'cdc/x/e.0-9' },
+    ]);
+  });
+
   it('gives up an attempt that takes too long', async () => {
     const sink = webhookSink({
       ...hook,
