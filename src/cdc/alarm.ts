@@ -15,6 +15,12 @@ export interface AlarmReport {
   error?: unknown;
 }
 
+/** What the runtime tells `alarm()`; null where tests call it. */
+export interface AlarmInfo {
+  readonly scheduledTime?: number;
+  readonly isRetry?: boolean;
+}
+
 interface Due {
   at: number;
   tries: number;
@@ -62,18 +68,25 @@ export class SharedAlarm {
   }
 
   /**
-   * Runs the jobs that are due; to be called by `alarm()`. A job that fails, or that the object dies in, runs again: after
-   * 1 s, then twice as long each time, up to 10 min. Nothing is thrown: look at the report. Jobs without a function wait.
+   * Runs the jobs that are due; to be called by `alarm(info)`, whose argument tells an alarm of the user's from one of ours
+   * that it replaced. A job that fails, or that the object dies in, runs again: after 1 s, then twice as long each time, up
+   * to 10 min. Nothing is thrown: look at the report. Jobs without a function wait.
    */
-  async run(jobs: Record<string, AlarmJob>): Promise<AlarmReport[]> {
+  async run(jobs: Record<string, AlarmJob>, info?: AlarmInfo | null): Promise<AlarmReport[]> {
     assertArgument(jobs, 'run needs the jobs by name.');
     const now = Date.now();
+    const { scheduledTime, isRetry } = info ?? {};
     let names: string[] = [];
-    await this.#change((due) => {
+    await this.#change((due, armed) => {
       names = Object.keys(due).filter((name) => due[name]!.at <= now);
-      // Nothing of ours: somebody set the alarm without us, and it replaced ours.
-      if (!names.length) {
-        names = ['user'];
+      // A retry may be of one that we have noted: it is earlier than what was set since.
+      const other =
+        armed !== null &&
+        scheduledTime !== undefined &&
+        (isRetry ? scheduledTime > armed : scheduledTime !== armed);
+      // Somebody set the alarm without us, and it replaced ours; certainly where nothing of ours is due.
+      if (other || !names.length) {
+        names = [...new Set([...names, 'user'])];
         due['user'] = { at: now, tries: 0 };
       }
       for (const name of names) {
@@ -110,7 +123,7 @@ export class SharedAlarm {
     return this.storage.kv.get<State>(KEY) ?? { armed: null, due: {} };
   }
 
-  #change(work: (due: State['due']) => void): Promise<void> {
+  #change(work: (due: State['due'], armed: State['armed']) => void): Promise<void> {
     const { storage } = this;
     const turn = (TURNS.get(storage) ?? Promise.resolve()).then(() => this.#changeNow(work));
     TURNS.set(
@@ -120,15 +133,17 @@ export class SharedAlarm {
     return turn;
   }
 
-  async #changeNow(work: (due: State['due']) => void): Promise<void> {
+  async #changeNow(work: (due: State['due'], armed: State['armed']) => void): Promise<void> {
     const set = await this.storage.getAlarm();
     const state = this.#state();
     const { due, armed } = state;
     const before = JSON.stringify(state);
     if (set !== null && set !== armed) due['user'] = { at: set, tries: 0 };
-    work(due);
+    work(due, armed);
     const times = Object.values(due).map(({ at }) => at);
-    state.armed = times.length ? Math.min(...times) : null;
+    // The runtime makes the present of what is past.
+    const now = Date.now();
+    state.armed = times.length ? Math.max(Math.min(...times), Math.min(set ?? now, now)) : null;
     // A put is billed, also of what is there already.
     if (JSON.stringify(state) !== before) this.storage.kv.put(KEY, state);
     if (state.armed === null) await (set === null ? undefined : this.storage.deleteAlarm());

@@ -1,4 +1,11 @@
-export { type AlarmJob, type AlarmReport, SharedAlarm, sharedAlarm, type When } from './alarm.ts';
+export {
+  type AlarmInfo,
+  type AlarmJob,
+  type AlarmReport,
+  SharedAlarm,
+  sharedAlarm,
+  type When,
+} from './alarm.ts';
 export { CDC, type CdcOptions, type CdcSource, type CdcStatus, createCDC } from './cdc.ts';
 export { type DebeziumOptions, type DebeziumRecord, toDebezium } from './debezium.ts';
 export type { SinkReport } from './deliver.ts';

@@ -79,12 +79,12 @@ const BUDGETS: Budget[] = [
     what: 'core + wal + cdc',
     entries: (entry) => /^\.(\/wal|\/cdc)?$/.test(entry),
     needs: './cdc',
-    limit: 44.6,
+    limit: 44.7,
   },
   {
     what: 'everything but Parquet, without Drizzle',
     entries: (entry) => !PARQUET.test(entry) && !/^\.\/(drizzle|adapters|server|client)/.test(entry),
-    limit: 48.9,
+    limit: 49,
   },
 ];
 

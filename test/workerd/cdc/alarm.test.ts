@@ -89,6 +89,47 @@ describe('sharedAlarm', () => {
       expect(ran).toEqual(['user', 'ours']);
     }));
 
+  it('runs the user whose later alarm replaced its own, and none for its own that comes late', () =>
+    inObject(async (storage) => {
+      const now = at(Date.now());
+      const alarms = sharedAlarm(storage);
+      const ran: string[] = [];
+      const job = (name: string) => async () => void ran.push(name);
+      const jobs = { ours: job('ours'), user: job('user') };
+      const fired = async (scheduledTime: number, isRetry = false) => {
+        await fire(storage);
+        await alarms.run(jobs, { scheduledTime, isRetry });
+      };
+      await alarms.schedule('ours', '2h');
+      await storage.setAlarm(now + 4 * HOUR);
+      at(now + 4 * HOUR);
+      await fired(now + 4 * HOUR);
+      expect(ran).toEqual(['ours', 'user']);
+      await alarms.schedule('ours', '1h');
+      at(now + 7 * HOUR);
+      await fired(now + 5 * HOUR);
+      expect(ran.slice(2)).toEqual(['ours']);
+      // Noted by a run that the object died in.
+      await alarms.schedule('ours', 0);
+      await fired(now + 5 * HOUR, true);
+      expect(ran.slice(3)).toEqual(['ours']);
+      expect(await storage.getAlarm()).toBe(null);
+    }));
+
+  it('takes no alarm for one of the user because the runtime moved it from the past to the present', () =>
+    inObject(async (storage) => {
+      const alarms = sharedAlarm(storage);
+      const ran: string[] = [];
+      const job = (name: string) => async () => void ran.push(name);
+      await alarms.schedule('late', new Date(Date.now() - HOUR));
+      await alarms.schedule('early', '1h');
+      const scheduledTime = (await storage.getAlarm())!;
+      await fire(storage);
+      await alarms.run({ late: job('late'), user: job('user') }, { scheduledTime });
+      expect(ran).toEqual(['late']);
+      await storage.deleteAlarm();
+    }));
+
   it('keeps the earlier time of a job, and runs it again when it says so', () =>
     inObject(async (storage) => {
       const now = at(Date.now());
