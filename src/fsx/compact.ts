@@ -51,6 +51,7 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
   const by = table.columns.findIndex(({ id }) => id === tiered.table.columns[tiered.by]!.id);
   const writer = await SegmentWriter.open(table, kinds, by, first.version);
   const before = segments.map(({ id }) => manifest.tombstones(id));
+  const keys = new Set<string>();
   const column = table.key[0]!;
   const { collate } = table.columns[column]!;
   let [lo, hi]: [Cell, Cell] = [null, null];
@@ -66,6 +67,7 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
     // Those of `before`, however late the file is opened: what is buried since is counted at the commit.
     for await (const rows of segmentRows(tiers, tiered, segment, { buried: before[i]! })) {
       for (const row of rows) {
+        keys.add(row.key);
         let classes = '';
         const cells = row.cells.map((value, i) => {
           const { cell, type } = classed(value, kinds[i]!);
@@ -102,10 +104,10 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
       const active = new Set(manifest.active(manifest.tableOf(ids[0]!)).map(({ id }) => id));
       if (!ids.every((id) => active.has(id)))
         throw new DosqlError('TIER_CONTENTION', 'A file was replaced while it was compacted.');
-      // What was buried since the files were read.
+      // What was buried since the files were read. A new key that they do not have buries nothing.
       const stale = new Set<string>();
       for (const [i, id] of ids.entries())
-        for (const key of manifest.tombstones(id)) if (!before[i]!.has(key)) stale.add(key);
+        for (const key of manifest.tombstones(id)) if (!before[i]!.has(key) && keys.has(key)) stale.add(key);
       manifest.kill(ids);
       return { rows: 0, stale };
     },
