@@ -1,5 +1,6 @@
 import { DosqlError } from '../errors/index.ts';
 import type { Cell } from '../relation/provider.ts';
+import { beginAnew } from '../wal/images.ts';
 import type { Segment } from './manifest.ts';
 import { compareCells } from './order.ts';
 import { foldCell, type StoredRow } from './rows.ts';
@@ -88,10 +89,17 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
   flush();
   const written = writer.finish();
   const ids = segments.map(({ id }) => id);
+  /** The files are not needed any more: of their rows, so many are in the new one. */
+  const give = (kept: number) => {
+    const name = manifest.tableOf(ids[0]!);
+    // What did not come back either was replaced by rows of the same keys, and the log knows nothing of it.
+    if (manifest.live(ids) > kept) beginAnew(tiers.engine, name);
+    manifest.kill(ids);
+  };
   if (!written.rows) {
     await tiers.transaction(() => {
       // Rows are only ever buried: what had none visible has none now.
-      manifest.kill(ids);
+      give(0);
       manifest.bump();
     });
     return 0;
@@ -108,7 +116,7 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
       const stale = new Set<string>();
       for (const [i, id] of ids.entries())
         for (const key of manifest.tombstones(id)) if (!before[i]!.has(key) && keys.has(key)) stale.add(key);
-      manifest.kill(ids);
+      give(written.rows - stale.size);
       return { rows: 0, stale };
     },
   });

@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/engine.ts';
 import { OwnTables } from '../engine/own-tables.ts';
-import { quoteIdentifier } from '../sql/identifier.ts';
+import { foldName, quoteIdentifier } from '../sql/identifier.ts';
 import { findStore } from './store.ts';
 import { columnList, type TrackedTable } from './table.ts';
 import { timestamp } from './triggers.ts';
@@ -34,4 +34,22 @@ export function logImages(engine: Engine, name: string, where: string, value: st
       value,
     );
   }
+}
+
+/**
+ * Rows of a table were lost, and the log does not say so: its history begins now. For a log that is not open as well.
+ */
+export function beginAnew(engine: Engine, name: string): void {
+  const own = new OwnTables(engine);
+  if (!own.all("SELECT 1 FROM sqlite_master WHERE name='_dosql_tab'").length) return;
+  const [[last]] = own.all('SELECT coalesce(max(lsn),0) FROM _dosql_log') as [[number]];
+  own.run(
+    "UPDATE _dosql_tab SET meta=json_set(meta,'$.since',CAST(? AS INTEGER)) WHERE name=? COLLATE NOCASE AND meta<>'null'",
+    last,
+    name,
+  );
+  const store = findStore(engine);
+  for (const table of store?.byId.values() ?? [])
+    if (foldName(table.name) === foldName(name)) table.since = last;
+  store?.changed();
 }
