@@ -92,8 +92,9 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
   /** The files are not needed any more: of their rows, so many are in the new one. */
   const give = (kept: number) => {
     const name = manifest.tableOf(ids[0]!);
-    // What did not come back either was replaced by rows of the same keys, and the log knows nothing of it.
-    if (manifest.live(ids) > kept) beginAnew(tiers.engine, name);
+    // What did not come back either was replaced by rows of the same keys, and the log knows nothing of it. Or it came with
+    // another rowid, by which it is another one to the log.
+    if (manifest.live(ids) > kept || (table.rowid && manifest.rebuilt(ids))) beginAnew(tiers.engine, name);
     manifest.kill(ids);
   };
   if (!written.rows) {
@@ -107,7 +108,7 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
   await storeSegment(tiers, tiered, written, {
     version: first.version,
     keys: [lo, hi],
-    rowid: rowid === null || manifest.rebuilt(ids) ? null : `${rowid}`,
+    rowid: () => (rowid === null || manifest.rebuilt(ids) ? null : `${rowid}`),
     commit: () => {
       const active = new Set(manifest.active(manifest.tableOf(ids[0]!)).map(({ id }) => id));
       if (!ids.every((id) => active.has(id)))

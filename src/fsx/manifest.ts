@@ -154,7 +154,13 @@ export class Manifest extends OwnTables {
     return { tail: new Uint8Array(tail), sums: new Uint8Array(sums) };
   }
 
-  /** The table's rowids are others than in the file of one of these segments. */
+  /** The largest rowid in files of a table, if that means anything. As text: it may be more than 2^53. */
+  rowids(table: string): string[] {
+    const sql = "SELECT CAST(max(rid_hi) AS TEXT) FROM _dosql_tier_seg WHERE tbl=? AND state='active'";
+    return this.all(sql, table).flatMap(([most]) => (most === null ? [] : [most as string]));
+  }
+
+  /** The table's rowids are others than in the file of one of these segments, or may be. */
   rebuilt(ids: readonly number[]): boolean {
     return this.all(`SELECT 1 FROM _dosql_tier_seg WHERE id IN(${ids}) AND rid_hi IS NULL`).length > 0;
   }

@@ -1,10 +1,10 @@
-import { env } from 'cloudflare:test';
+import { env, evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { createTieredBackend, type TieredOptions } from '../../../src/fsx/index.ts';
 import { timeTravel } from '../../../src/history/index.ts';
 import { DB } from '../../../src/index.ts';
 import { changeLog } from '../../../src/wal/index.ts';
-import { inObject } from '../object.ts';
+import { freshStub, inObject } from '../object.ts';
 import { POLICY } from './opened.ts';
 
 const open = (hot: DurableObjectStorage, options: Partial<TieredOptions> = {}) =>
@@ -95,4 +95,71 @@ describe.each(Object.keys(KEYS))('the past of a table that had archived rows, ke
       await expect(at(db, lsn)).rejects.toMatchObject({ code: 'HISTORY_UNAVAILABLE' });
       expect(await at(db, db.log.head().lsn)).toHaveLength(6);
     }));
+});
+
+describe('rowids that nobody sees', () => {
+  /** What a reader of the whole log has, by key. */
+  async function replica(db: Logged): Promise<unknown[]> {
+    const rows = new Map<unknown, unknown>();
+    for (const { op, before, after } of (await db.log.read({ limit: 1000 })).events) {
+      if (op === 'schema') continue;
+      if (before) expect(rows.get(before['id'])).toEqual(before);
+      if (before) rows.delete(before['id']);
+      if (after) rows.set(after['id'], after);
+    }
+    return [...rows.values()];
+  }
+
+  it('are given again when the newest rows were deleted, and the log tells rows apart', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      const { lsn } = await archived(db, 'text');
+      await db.run("DELETE FROM notes WHERE id = 'k6'");
+      await db.run("INSERT INTO notes VALUES ('n1', 9e12, 'new')");
+      await db.run("INSERT INTO notes VALUES ('n2', 9e12, 'new')");
+      await db.run("INSERT INTO notes (rowid, id, at, body) VALUES (3, 'n3', 9e12, 'new')");
+      await db.run("DELETE FROM notes WHERE id = 'n1'");
+      await db.run("UPDATE notes SET body = 'back' WHERE id = 'k1'");
+      await db.run("UPDATE notes SET body = 'back' WHERE id > 'k1'");
+      const { lsn: now } = db.log.head();
+      await db.run("UPDATE notes SET body = 'last' WHERE id = 'k1'");
+      const { rows } = await db.query('SELECT * FROM notes ORDER BY id');
+      expect(rows.map(({ id, body }) => `${id} ${body}`).join()).toBe(
+        'k1 last,k2 back,k3 back,k4 back,k5 back,n2 back,n3 back',
+      );
+      const read = (await replica(db)) as typeof rows;
+      expect(read.sort((a, b) => (String(a['id']) < String(b['id']) ? -1 : 1))).toEqual(rows);
+      await expect(at(db, lsn)).rejects.toMatchObject({ code: 'HISTORY_UNAVAILABLE' });
+      expect(await at(db, now)).toEqual(
+        rows.map((row) => (row['id'] === 'k1' ? { ...row, body: 'back' } : row)),
+      );
+    }));
+
+  it('of a table that other code made anew are not those in the files', async () => {
+    const stub = freshStub();
+    await inObject(async (storage) => {
+      await archived(await open(storage), 'text');
+      for (const sql of [
+        'CREATE TABLE other (id TEXT PRIMARY KEY, at INTEGER NOT NULL, body TEXT)',
+        'INSERT INTO other SELECT * FROM notes ORDER BY id',
+        'DROP TABLE notes',
+        'ALTER TABLE other RENAME TO notes',
+      ])
+        storage.sql.exec(sql);
+    }, stub);
+    await evictDurableObject(stub);
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      const { lsn } = db.log.head();
+      await db.run("INSERT INTO notes VALUES ('n1', 9e12, 'new')");
+      await db.run("DELETE FROM notes WHERE id = 'n1'");
+      await db.run("UPDATE notes SET body = 'back' WHERE id < 'k6'");
+      const { events } = await db.log.read({ after: lsn });
+      expect(events.map(({ op, key }) => `${op} ${key['id']}`).sort()).toEqual([
+        'delete n1',
+        'insert n1',
+        ...[1, 2, 3, 4, 5].map((n) => `update k${n}`),
+      ]);
+    }, stub);
+  });
 });
