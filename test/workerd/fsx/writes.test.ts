@@ -127,6 +127,24 @@ describe('writing to archived rows', () => {
       expect((await db.run('UPDATE docs SET at = at')).changes).toBe(4);
     }));
 
+  it('a key with NUL takes no place but its own', () =>
+    inObject(async (storage) => {
+      const db = await openTiers(storage, { tables: [{ ...POLICY, table: 'docs' }] });
+      await db.run('CREATE TABLE docs (slug TEXT, n INTEGER, at INTEGER, PRIMARY KEY (slug, n))');
+      await db.run("INSERT INTO docs VALUES ('a', 1, 1e12), ('', 1, 1e12), ('c', 1, 9e12)");
+      await db.maintenance();
+      for (const slug of ['a\0b', '\0', 'a\0'])
+        await db.run('INSERT OR REPLACE INTO docs VALUES (?, 1, 1e12)', [slug]);
+      expect((await db.query('SELECT slug FROM docs ORDER BY slug')).rows.map(({ slug }) => slug)).toEqual([
+        '',
+        '\0',
+        'a',
+        'a\0',
+        'a\0b',
+        'c',
+      ]);
+    }));
+
   it('AUTOINCREMENT goes on where it was, however many of the newest rows are deleted', () =>
     inObject(async (storage) => {
       const db = await openTiers(storage);
