@@ -1,5 +1,6 @@
 import { DosqlError } from '../errors/index.ts';
 import type { Cell } from '../relation/provider.ts';
+import { beginAnew } from '../wal/images.ts';
 import type { Segment } from './manifest.ts';
 import { compareCells } from './order.ts';
 import { foldCell, type StoredRow } from './rows.ts';
@@ -51,6 +52,7 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
   const by = table.columns.findIndex(({ id }) => id === tiered.table.columns[tiered.by]!.id);
   const writer = await SegmentWriter.open(table, kinds, by, first.version);
   const before = segments.map(({ id }) => manifest.tombstones(id));
+  const keys = new Set<string>();
   const column = table.key[0]!;
   const { collate } = table.columns[column]!;
   let [lo, hi]: [Cell, Cell] = [null, null];
@@ -66,6 +68,7 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
     // Those of `before`, however late the file is opened: what is buried since is counted at the commit.
     for await (const rows of segmentRows(tiers, tiered, segment, { buried: before[i]! })) {
       for (const row of rows) {
+        keys.add(row.key);
         let classes = '';
         const cells = row.cells.map((value, i) => {
           const { cell, type } = classed(value, kinds[i]!);
@@ -86,10 +89,18 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
   flush();
   const written = writer.finish();
   const ids = segments.map(({ id }) => id);
+  /** The files are not needed any more: of their rows, so many are in the new one. */
+  const give = (kept: number) => {
+    const name = manifest.tableOf(ids[0]!);
+    // What did not come back either was replaced by rows of the same keys, and the log knows nothing of it. Or it came with
+    // another rowid, by which it is another one to the log.
+    if (manifest.live(ids) > kept || (table.rowid && manifest.rebuilt(ids))) beginAnew(tiers.engine, name);
+    manifest.kill(ids);
+  };
   if (!written.rows) {
     await tiers.transaction(() => {
       // Rows are only ever buried: what had none visible has none now.
-      manifest.kill(ids);
+      give(0);
       manifest.bump();
     });
     return 0;
@@ -97,16 +108,16 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
   await storeSegment(tiers, tiered, written, {
     version: first.version,
     keys: [lo, hi],
-    rowid: rowid === null || manifest.rebuilt(ids) ? null : `${rowid}`,
+    rowid: () => (rowid === null || manifest.rebuilt(ids) ? null : `${rowid}`),
     commit: () => {
       const active = new Set(manifest.active(manifest.tableOf(ids[0]!)).map(({ id }) => id));
       if (!ids.every((id) => active.has(id)))
         throw new DosqlError('TIER_CONTENTION', 'A file was replaced while it was compacted.');
-      // What was buried since the files were read.
+      // What was buried since the files were read. A new key that they do not have buries nothing.
       const stale = new Set<string>();
       for (const [i, id] of ids.entries())
-        for (const key of manifest.tombstones(id)) if (!before[i]!.has(key)) stale.add(key);
-      manifest.kill(ids);
+        for (const key of manifest.tombstones(id)) if (!before[i]!.has(key) && keys.has(key)) stale.add(key);
+      give(written.rows - stale.size);
       return { rows: 0, stale };
     },
   });

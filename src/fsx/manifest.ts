@@ -110,12 +110,14 @@ export class Manifest extends OwnTables {
     return found;
   }
 
-  /** A table has, or had, archived rows whose files are still there; what was given up never had any. */
+  /** A table has archived rows, or some were lost with a file and the log was not told yet. */
   has(table: string): boolean {
-    return (
-      this.all("SELECT 1 FROM _dosql_tier_seg WHERE tbl=? AND state<>'pending' AND rows LIMIT 1", table)
-        .length > 0
-    );
+    return this.all('SELECT 1 FROM _dosql_tier_seg WHERE tbl=? AND live>0 LIMIT 1', table).length > 0;
+  }
+
+  /** At most so many rows of these segments are visible. */
+  live(ids: readonly number[]): number {
+    return (this.all(`SELECT total(live) FROM _dosql_tier_seg WHERE id IN(${ids})`) as [[number]])[0][0];
   }
 
   /** The folded name of a segment's table. */
@@ -152,7 +154,13 @@ export class Manifest extends OwnTables {
     return { tail: new Uint8Array(tail), sums: new Uint8Array(sums) };
   }
 
-  /** The table's rowids are others than in the file of one of these segments. */
+  /** The largest rowid in files of a table, if that means anything. As text: it may be more than 2^53. */
+  rowids(table: string): string[] {
+    const sql = "SELECT CAST(max(rid_hi) AS TEXT) FROM _dosql_tier_seg WHERE tbl=? AND state='active'";
+    return this.all(sql, table).flatMap(([most]) => (most === null ? [] : [most as string]));
+  }
+
+  /** The table's rowids are others than in the file of one of these segments, or may be. */
   rebuilt(ids: readonly number[]): boolean {
     return this.all(`SELECT 1 FROM _dosql_tier_seg WHERE id IN(${ids}) AND rid_hi IS NULL`).length > 0;
   }
@@ -208,7 +216,7 @@ export class Manifest extends OwnTables {
   /** The object of a dead segment stays for the time in which a restored database may need it. */
   kill(ids: readonly number[]): void {
     for (const id of ids) {
-      this.run("UPDATE _dosql_tier_seg SET state='dead',dead_at=? WHERE id=?", Date.now(), id);
+      this.run("UPDATE _dosql_tier_seg SET state='dead',live=0,dead_at=? WHERE id=?", Date.now(), id);
       this.run('DELETE FROM _dosql_tier_tomb WHERE seg=?', id);
     }
   }

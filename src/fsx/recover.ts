@@ -1,3 +1,4 @@
+import { beginAnew } from '../wal/images.ts';
 import type { Tiers } from './tiers.ts';
 
 const DAY = 86_400_000;
@@ -23,16 +24,18 @@ export async function collect(tiers: Tiers, before: number, late: () => boolean)
   const { manifest, cold, warm } = tiers;
   let found = 0;
   const dead = manifest.all(
-    "SELECT id,key,warm_until FROM _dosql_tier_seg WHERE state='dead' AND dead_at<?",
+    "SELECT id,key,warm_until,tbl,live FROM _dosql_tier_seg WHERE state='dead' AND dead_at<?",
     before,
   );
-  for (const [id, key, copied] of dead as [number, string, number | null][]) {
+  for (const [id, key, copied, table, live] of dead as [number, string, number | null, string, number][]) {
     if (late()) break;
     await cold.delete(key);
     if (copied) await warm?.delete(key).catch(() => {});
-    await tiers.transaction(() =>
-      manifest.run("DELETE FROM _dosql_tier_seg WHERE id=? AND state='dead'", id),
-    );
+    await tiers.transaction(() => {
+      // Of an earlier version, which did not tell the log of rows that were lost.
+      if (live) beginAnew(tiers.engine, table);
+      manifest.run("DELETE FROM _dosql_tier_seg WHERE id=? AND state='dead'", id);
+    });
     found++;
   }
   return found;

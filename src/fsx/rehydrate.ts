@@ -1,5 +1,6 @@
-import { quoteIdentifier } from '../sql/identifier.ts';
+import { foldName, quoteIdentifier } from '../sql/identifier.ts';
 import type { SqlValue } from '../sql/literal.ts';
+import { beginAnew, largestRowids } from '../wal/images.ts';
 import type { Segment } from './manifest.ts';
 import { type ArchivedRow, classed, kindsOf, tableOf } from './segment-rows.ts';
 import { withoutTriggers } from './suspend.ts';
@@ -26,17 +27,26 @@ export function rehydrate(tiers: Tiers, tiered: Tiered, kept: readonly Kept[]): 
     for (const [segment, rows] of segments) insert(tiers, tiered, segment, rows);
   });
   for (const [{ id, live, rows: all }, rows] of segments) {
+    const { table } = tiered;
     manifest.bury(
       id,
       rows.map(({ key }) => key),
     );
     manifest.run('UPDATE _dosql_tier_seg SET live=live-? WHERE id=?', rows.length, id);
-    if (Math.min(live, all) <= rows.length) manifest.kill([id]);
+    if (Math.min(live, all) > rows.length) continue;
+    // To the log those that got other rowids are others.
+    if (table.rowid && manifest.rebuilt([id])) beginAnew(tiers.engine, table.name);
+    manifest.kill([id]);
   }
   manifest.bump();
 }
 
-function insert({ manifest }: Tiers, tiered: Tiered, segment: Segment, rows: readonly ArchivedRow[]): void {
+function insert(
+  { manifest, engine }: Tiers,
+  tiered: Tiered,
+  segment: Segment,
+  rows: readonly ArchivedRow[],
+): void {
   const written = tableOf(tiered, segment);
   const kinds = kindsOf(written, segment);
   const { table } = tiered;
@@ -45,6 +55,11 @@ function insert({ manifest }: Tiers, tiered: Tiered, segment: Segment, rows: rea
     const at = written.columns.findIndex((column) => column.id === id);
     return generated || at < 0 ? [] : [{ at, name: quoteIdentifier(name) }];
   });
+  const rebuilt = table.rowid && manifest.rebuilt([segment.id]);
+  // Nobody's: neither of another file's row, nor in the log.
+  const taken = rebuilt
+    ? ['0', ...manifest.rowids(foldName(table.name)), ...largestRowids(engine, table.name)]
+    : [];
   for (const { cells, rowid } of rows) {
     const values: SqlValue[] = [];
     // workerd: every number binds as REAL, and a BigInt not at all.
@@ -59,9 +74,11 @@ function insert({ manifest }: Tiers, tiered: Tiered, segment: Segment, rows: rea
     const names = pairs.map(({ name }) => name);
     if (rowid !== null && table.rowid) {
       names.push(table.rowid);
-      // After a rebuild another row may have it.
+      // Another row may have it.
       marks.push(
-        `(SELECT iif(EXISTS(SELECT 1 FROM ${qualified(table)} WHERE ${table.rowid}=_dosql_r),NULL,_dosql_r) FROM(SELECT ${bind('i', rowid)} _dosql_r))`,
+        rebuilt
+          ? `(SELECT max(coalesce(max(${table.rowid}),0),${taken})+1 FROM ${qualified(table)})`
+          : `(SELECT iif(EXISTS(SELECT 1 FROM ${qualified(table)} WHERE ${table.rowid}=_dosql_r),NULL,_dosql_r) FROM(SELECT ${bind('i', rowid)} _dosql_r))`,
       );
     }
     manifest.run(`INSERT INTO ${qualified(table)}(${names}) VALUES(${marks})`, ...values);

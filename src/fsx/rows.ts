@@ -108,7 +108,12 @@ export function* locatorChunks(locators: Iterable<string>, most = 10_000): Gener
 
 /** SQL of a row's key as one text, the same for equal keys; `prefix` names the row. */
 export function keySql({ columns, key }: TierTable, prefix: string): string {
-  return key.map((at) => `quote(${foldedSql(columns[at]!, prefix)})`).join("||','||");
+  const parts = key.map((at) => {
+    const column = `${prefix}${quoteIdentifier(columns[at]!.name)}`;
+    // SQLite's quote() ends at NUL. No archived key has one.
+    return `CASE WHEN typeof(${column})='text' AND instr(${column},char(0)) THEN 'NUL'||hex(${column}) ELSE quote(${foldedSql(columns[at]!, prefix)}) END`;
+  });
+  return parts.join("||','||");
 }
 
 /** SQL of a column as its collation sees it, without affinity. */

@@ -1,6 +1,7 @@
 import { DosqlError } from '../errors/index.ts';
 import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
+import { beginAnew } from '../wal/images.ts';
 import type { Segment } from './manifest.ts';
 import { renumber } from './renumber.ts';
 import { describeTier, type TierTable } from './table.ts';
@@ -138,8 +139,11 @@ export class TierSchema {
   }
 
   #forget(name: string): void {
-    const { manifest } = this.tiers;
-    manifest.kill(manifest.active(name).map(({ id }) => id));
+    const { manifest, engine } = this.tiers;
+    const ids = manifest.active(name).map(({ id }) => id);
+    // They go without an entry in the log.
+    if (ids.length) beginAnew(engine, name);
+    manifest.kill(ids);
     manifest.run(
       "DELETE FROM _dosql_tier_schema WHERE tbl=? AND NOT EXISTS(SELECT 1 FROM _dosql_tier_seg WHERE tbl=?1 AND state='pending')",
       name,

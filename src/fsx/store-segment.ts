@@ -10,8 +10,9 @@ import { verify } from './verify.ts';
 interface Commit {
   readonly version: number;
   readonly keys: readonly [lo: unknown, hi: unknown];
-  readonly rowid: string | null;
-  /** Runs inside the transaction that makes the file visible: what leaves for it, and which of its keys are void. */
+  /** Runs inside the transaction that makes the file visible. */
+  rowid(): string | null;
+  /** The same: what leaves for the file, and which of its keys are void. */
   commit(): { rows: number; stale: ReadonlySet<string> };
 }
 
@@ -48,6 +49,7 @@ export async function storeSegment(
     const committed = await tiers.transaction(() => {
       if (!manifest.pending(id) || !isStill(tiers, name, tiered))
         throw new DosqlError('TIER_CONTENTION', `${key} was given up meanwhile.`);
+      const most = rowid();
       const { rows: left, stale } = commit();
       const footer = bytes.slice(tail);
       const live = rows - stale.size;
@@ -58,7 +60,7 @@ export async function storeSegment(
         etag: put.etag,
         zone,
         keys,
-        rowid,
+        rowid: most,
         tail,
         footer,
         sums,

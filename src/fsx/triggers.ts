@@ -10,7 +10,7 @@ function inRange(table: TierTable, name: string): string {
   return `FROM _dosql_tier_seg s WHERE s.tbl=${sqlLiteral(name)} AND s.state='active' AND s.pk_hi>=${key} AND s.pk_lo<=${key}`;
 }
 
-/** CREATE TRIGGER texts by name: new keys bury archived rows, and no rowid is given a second time. */
+/** CREATE TRIGGER texts by name: new keys bury archived rows, and no key is given a second time. */
 export function triggersOf(table: TierTable): Map<string, string> {
   const name = foldName(table.name);
   const range = inRange(table, name);
@@ -29,17 +29,20 @@ export function triggersOf(table: TierTable): Map<string, string> {
   const columns = table.key.map((at) => quoteIdentifier(table.columns[at]!.name));
   add('u', `AFTER UPDATE OF ${columns}`, `EXISTS(SELECT 1 ${range})`, body);
   const { rowid, autoincrement, integerKey } = table;
-  const way = integerKey
-    ? 'Declare the key AUTOINCREMENT or give keys yourself'
-    : `Give one row a larger one by hand: INSERT INTO … (${rowid}, …)`;
-  if (rowid && !autoincrement)
-    add(
-      'r',
-      'BEFORE INSERT',
-      // SQLite: a rowid that is to be chosen is -1 here. It will be one more than the largest in the table.
-      `NEW.${rowid}=-1 AND (SELECT max(rid_hi) FROM _dosql_tier_seg WHERE tbl=${sqlLiteral(name)} AND state='active')>=coalesce((SELECT max(${rowid}) FROM ${quoteIdentifier(table.name)}),0)`,
-      `SELECT RAISE(ABORT,'the newest rows of this tiered table were deleted: the next rowid would be that of an archived row. ${way}');`,
-    );
+  if (!rowid || autoincrement) return found;
+  const files = `WHERE tbl=${sqlLiteral(name)} AND state='active'`;
+  // SQLite: a rowid that is to be chosen is -1 here. It will be one more than the largest in the table.
+  const last = `coalesce((SELECT max(${rowid}) FROM ${quoteIdentifier(table.name)}),0)`;
+  const next = integerKey ? last : `iif(NEW.${rowid}=-1,${last},NEW.${rowid})`;
+  add(
+    'r',
+    'BEFORE INSERT',
+    `${integerKey ? `NEW.${rowid}=-1 AND ` : ''}(SELECT max(rid_hi) FROM _dosql_tier_seg ${files})>=${next}`,
+    integerKey
+      ? "SELECT RAISE(ABORT,'the newest rows of this tiered table were deleted: the next key would be that of an archived row. Declare the key AUTOINCREMENT or give keys yourself');"
+      : // Nobody sees it: rows of these files get others when they come back.
+        `UPDATE _dosql_tier_seg SET rid_hi=NULL ${files} AND rid_hi>=${next};`,
+  );
   return found;
 }
 

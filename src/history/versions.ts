@@ -21,5 +21,5 @@ export function versionsOf(log: LogSource, table: TrackedTable, condition: strin
   }
   const time = (lsn: string) =>
     `(SELECT strftime('%Y-%m-%dT%H:%M:%fZ',ts/1000.0,'unixepoch') FROM ${log.from} WHERE lsn=${lsn})`;
-  return `(WITH _dosql_h AS MATERIALIZED(SELECT lsn AS _dosql_l,op AS _dosql_o,rid AS _dosql_r,${commit} AS _dosql_c,${imagesOf(table)} FROM ${log.from} AS l WHERE t=${id} AND op<>6),_dosql_v AS(${versions}) SELECT ${list},${time('_dosql_s')} AS row_start,${time('_dosql_e')} AS row_end,_dosql_s AS row_start_lsn,_dosql_e AS row_end_lsn FROM _dosql_v WHERE _dosql_o NOT IN(1,5) AND(_dosql_s IS NULL OR _dosql_s IS NOT _dosql_e)${condition})`;
+  return `(WITH _dosql_h AS MATERIALIZED(SELECT lsn AS _dosql_l,op AS _dosql_o,rid AS _dosql_r,${commit} AS _dosql_c,${imagesOf(table)} FROM ${log.from} AS l WHERE t=${id} AND op<>6 AND lsn>${table.since}),_dosql_v AS(${versions}) SELECT ${list},${time('_dosql_s')} AS row_start,${time('_dosql_e')} AS row_end,_dosql_s AS row_start_lsn,_dosql_e AS row_end_lsn FROM _dosql_v WHERE _dosql_o NOT IN(1,5) AND(_dosql_s IS NULL OR _dosql_s IS NOT _dosql_e)${condition})`;
 }

@@ -61,7 +61,7 @@ const BUDGETS: Budget[] = [
     what: 'tiered storage, its own code',
     entries: (entry) => entry === './fsx',
     without: /^src\/(?!fsx\/)/,
-    limit: 21.7,
+    limit: 22,
   },
   {
     what: 'server with export, import and migrate',

@@ -79,6 +79,29 @@ describe('what happens while files are written', () => {
       expect(rows).toEqual([{ n: 60, ids: 60 }]);
     }));
 
+  it('a new key that comes while a file is written anew takes no other row with it', () =>
+    inObject(async (storage) => {
+      let meanwhile: (() => Promise<unknown>) | undefined;
+      const db = await openTiers(storage, {
+        async onStep(step) {
+          if (step === 'put') await meanwhile?.();
+        },
+      });
+      await db.run(EVENTS);
+      await fill(db, 20);
+      await db.run('DELETE FROM events WHERE id = 5');
+      await db.maintenance();
+      await db.run('DELETE FROM events WHERE id BETWEEN 10 AND 15');
+      // Between the keys of the file, and none of them.
+      meanwhile = () => db.run('INSERT INTO events(id, at) VALUES (5, 9e12)');
+      expect(tiersOf(await db.maintenance({ compact: true })).compacted).toBe(1);
+      meanwhile = undefined;
+      await db.run("UPDATE events SET note = 'back' WHERE id NOT IN (1, 20)");
+      expect((await db.query('SELECT count(*) AS n, min(id) AS first FROM events')).rows).toEqual([
+        { n: 14, first: 1 },
+      ]);
+    }));
+
   it('a table that takes the place of another must tell renamed columns from new ones', () =>
     inObject(async (storage) => {
       const db = await openTiers(storage);
