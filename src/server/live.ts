@@ -54,7 +54,7 @@ export class LiveQueries {
         const print = await digest(text);
         const now = attached(socket)?.subscriptions[id]?.live;
         // Ended or begun anew meanwhile.
-        if (print === live.print || !now || now.sql !== live.sql || now.sent !== live.sent) continue;
+        if (print === live.print || JSON.stringify(now) !== JSON.stringify(live)) continue;
         const version = live.sent + 1;
         keepSubscription(socket, id, { live: { ...live, sent: version, print } });
         if (!this.send(socket, { id, type: 'rows', version, ...result })) return this.forget(socket);

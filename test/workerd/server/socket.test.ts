@@ -212,6 +212,22 @@ test('a database that cannot be opened after hibernation closes the sockets that
   expect(await idle.ask({ id: 3, sql })).toMatchObject({ id: 3, error: { code: 'INTERNAL_ERROR' } });
 });
 
+test('a live query that is begun anew with other parameters gives their rows, also while the first is being read', async () => {
+  const stub = fresh();
+  const client = await Client.open(stub);
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  await runInDurableObject(stub, async (object) => {
+    void (await object.database).scope.lock.exclusive(() => released);
+  });
+  for (const name of ['first', 'second'])
+    client.say({ id: 1, subscribe: { sql: 'SELECT ? AS a', params: [name] } });
+  const kept = () =>
+    runInDurableObject(stub, (_, ctx) => JSON.stringify(ctx.getWebSockets()[0]!.deserializeAttachment()));
+  while (!(await kept()).includes('second'));
+  await runInDurableObject(stub, () => release());
+  expect(await client.take()).toMatchObject({ version: 1, rows: [['second']] });
+});
+
 test('a message has at most a MiB, in bytes', async () => {
   const client = await Client.open(fresh());
   const euros = (count: number) => `SELECT replace(hex(zeroblob(${count / 2})), '0', '€')`;
