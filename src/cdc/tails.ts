@@ -2,6 +2,7 @@ import type { Engine } from '../engine/engine.ts';
 import { Pump } from '../engine/pump.ts';
 import { enter, RootScope } from '../engine/scope.ts';
 import { DosqlError } from '../errors/index.ts';
+import { byteLength } from '../sql/literal.ts';
 import { assertArgument } from '../wal/argument.ts';
 import type { ChangeLog } from '../wal/index.ts';
 import { storeOf } from '../wal/store.ts';
@@ -25,7 +26,7 @@ import {
 export type Where = ((event: CdcEvent) => boolean) | undefined;
 
 // workerd: a WebSocket message has at most 1 MiB.
-const MESSAGE_CHARS = 1_000_000;
+const MESSAGE_BYTES = 1_000_000;
 
 /** What is to be sent next. */
 interface Part {
@@ -117,21 +118,31 @@ export class Tails {
     const where = this.sockets.get(group[0]!);
     try {
       const { epoch } = head;
-      const { events, lsn, next, done } = await (rows ? this.#rows(first, rows) : this.#changes(first));
+      let text: string;
+      let part: Part;
+      let fits = true;
+      // What events weigh is a guess: they are fewer each time until they fit.
+      for (let most = MESSAGE_BYTES / 2; ; most /= 4) {
+        part = await (rows ? this.#rows(first, rows, most) : this.#changes(first, most));
+        const { events, lsn, next } = part;
+        const kept = events.filter(
+          (event) => (rows || !ops || ops.includes(event.op)) && (!where || where(event)),
+        );
+        const to = positionText({ epoch, lsn, rows: next });
+        const about = { from: positionText({ epoch, lsn: sent, rows }), to, events: kept.map(plainEvent) };
+        text = '';
+        if (rows) text = JSON.stringify({ type: 'snapshot', done: !next, ...about });
+        else if (kept.length) text = JSON.stringify({ type: 'changes', ...about });
+        fits = byteLength(text) <= MESSAGE_BYTES;
+        if (fits || events.length < 2) break;
+      }
+      const { lsn, next, done } = part;
       const to = { epoch, lsn, rows: next };
-      const kept = events.filter(
-        (event) => (rows || !ops || ops.includes(event.op)) && (!where || where(event)),
-      );
-      const about = { from: positionText({ epoch, lsn: sent, rows }), to: positionText(to) };
-      const plain = kept.map(plainEvent);
-      let text = '';
-      if (rows) text = JSON.stringify({ type: 'snapshot', ...about, done: !next, events: plain });
-      else if (kept.length) text = JSON.stringify({ type: 'changes', ...about, events: plain });
       for (const socket of group) {
         const state = loadTail(socket);
         // It may have subscribed anew meanwhile.
         if (!state || state.epoch !== epoch || state.sent !== sent || state.rows?.[0] !== rows?.[0]) continue;
-        if (text.length > MESSAGE_CHARS) this.#resync(socket, 'too large', { epoch, lsn });
+        if (!fits) this.#resync(socket, 'too large', { epoch, lsn });
         else {
           const open = text ? [...state.open, markOf(to)] : state.open;
           this.#move(socket, { ...state, sent: lsn, rows: next, open }, text);
@@ -143,17 +154,21 @@ export class Tails {
     }
   }
 
-  async #changes({ sent, tables, limit }: TailState): Promise<Part> {
+  async #changes({ sent, tables, limit }: TailState, maxBytes: number): Promise<Part> {
     const { events, to, done } = await this.#reader.next(
       (range) => this.log.read({ ...range, after: sent }),
-      { limit, maxBytes: MESSAGE_CHARS / 2 },
+      { limit, maxBytes },
       { tables },
     );
     return { events, lsn: to, done };
   }
 
   /** The next rows of a snapshot, of which nothing is kept but where it stands. */
-  async #rows({ sent: lsn, tables: only, limit }: TailState, [had, first, after]: Cursor): Promise<Part> {
+  async #rows(
+    { sent: lsn, tables: only, limit }: TailState,
+    [had, first, after]: Cursor,
+    maxBytes: number,
+  ): Promise<Part> {
     const store = storeOf(this.engine);
     const tables = snapshotTables(store, lsn, only).filter((id) => id >= first);
     const progress = {
@@ -163,14 +178,14 @@ export class Tails {
       part: 0,
       ...(tables[0] === first && after && { after: [...after] }),
     };
-    for (let mean = this.#mean || MESSAGE_CHARS / 2 / FIRST_LOOK; ; mean = this.#mean) {
-      const count = Math.max(1, Math.min(limit, MESSAGE_CHARS / 2 / mean) | 0);
-      const most = { limit: count, maxBytes: MESSAGE_CHARS, only };
+    for (let mean = this.#mean || maxBytes / FIRST_LOOK; ; mean = this.#mean) {
+      const count = Math.max(1, Math.min(limit, maxBytes / mean) | 0);
+      const most = { limit: count, maxBytes: MESSAGE_BYTES, only };
       const found = await new Snapshot(store, '').read(progress, this.log, most);
       if (!found) return { events: [], lsn, done: false };
       const { events, rest } = found;
       this.#mean = events.reduce((sum, event) => sum + weigh(event), 0) / events.length;
-      if (events.length > 1 && this.#mean * events.length > MESSAGE_CHARS / 2) continue;
+      if (events.length > 1 && this.#mean * events.length > maxBytes) continue;
       const next = rest && ([rest.rows, rest.tables[0]!, ...(rest.after ? [rest.after] : [])] as const);
       return { events, lsn, next: next as Cursor | undefined, done: false };
     }

@@ -1,9 +1,10 @@
 import type { Engine } from '../engine/engine.ts';
 import { Pump } from '../engine/pump.ts';
+import { byteLength } from '../sql/literal.ts';
 import { attached, keepSubscription, live as living } from './attachment.ts';
 import { paramsFromJson, toJson } from './json.ts';
 import { one } from './query.ts';
-import { MESSAGE_CHARS, tooLarge, wireError } from './respond.ts';
+import { MESSAGE_BYTES, tooLarge, wireError } from './respond.ts';
 import type { Session } from './session.ts';
 
 /** Live queries of all sockets: each runs again after a commit, and is sent when its rows are others than before. */
@@ -49,11 +50,11 @@ export class LiveQueries {
         const result = { columns, rows: rows.map((row) => row.map(toJson)) };
         const text = JSON.stringify(result);
         // With the rest of the message; ends the subscription.
-        if (text.length + id.length + 100 > MESSAGE_CHARS) throw tooLarge();
+        if (byteLength(text + JSON.stringify(id)) + 100 > MESSAGE_BYTES) throw tooLarge();
         const print = await digest(text);
         const now = attached(socket)?.subscriptions[id]?.live;
         // Ended or begun anew meanwhile.
-        if (print === live.print || !now || now.sql !== live.sql || now.sent !== live.sent) continue;
+        if (print === live.print || JSON.stringify(now) !== JSON.stringify(live)) continue;
         const version = live.sent + 1;
         keepSubscription(socket, id, { live: { ...live, sent: version, print } });
         if (!this.send(socket, { id, type: 'rows', version, ...result })) return this.forget(socket);

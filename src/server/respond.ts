@@ -20,7 +20,7 @@ const STATUS: Partial<Record<DosqlErrorCode, number>> = {
 };
 
 /** workerd: a WebSocket message has at most 1 MiB. */
-export const MESSAGE_CHARS = 1_000_000;
+export const MESSAGE_BYTES = 1_048_576;
 
 export function tooLarge(): DosqlError {
   return new DosqlError('LIMIT_EXCEEDED', 'The result does not fit into a message: use POST /query.');

@@ -1,11 +1,12 @@
 import type { Database } from '../engine/database.ts';
 import { DosqlError } from '../errors/index.ts';
+import { byteLength } from '../sql/literal.ts';
 import { attach, attached, keepSubscription, live } from './attachment.ts';
 import { within } from './budget.ts';
 import type { Grant, Limits } from './grant.ts';
 import { LiveQueries } from './live.ts';
 import { answer } from './query.ts';
-import { MESSAGE_CHARS, parseJson, tooLarge, wireError } from './respond.ts';
+import { MESSAGE_BYTES, parseJson, tooLarge, wireError } from './respond.ts';
 import type { Session } from './session.ts';
 import { type Tail, TailSocket } from './tail-socket.ts';
 
@@ -26,11 +27,13 @@ export class Sockets {
   readonly #sessions = new WeakMap<WebSocket, Promise<Session>>();
   readonly #tails = new WeakMap<WebSocket, Map<string, TailSocket>>();
   readonly #live = new LiveQueries((socket, message) => this.#send(socket, message));
-  #resumed: Promise<void> | undefined;
+  readonly #resumed = new WeakMap<WebSocket, Promise<void>>();
 
   constructor(private readonly options: SocketOptions) {
-    // Behind the constructor of the object, whose fields are not all there yet. A failure meets the next message.
-    queueMicrotask(() => this.#resume().catch(() => {}));
+    // Behind the constructor of the object, whose fields are not all there yet.
+    queueMicrotask(() => {
+      for (const socket of options.ctx?.getWebSockets(TAG) ?? []) void this.#resume(socket);
+    });
   }
 
   /** @throws FEATURE_NOT_ENABLED, INVALID_ARGUMENT */
@@ -47,6 +50,7 @@ export class Sockets {
     ctx.acceptWebSocket(server, [TAG]);
     attach(server, { url: request.url, grant: session.grant, subscriptions: {} });
     this.#sessions.set(server, Promise.resolve(session));
+    this.#resumed.set(server, Promise.resolve());
     const offered = /(?:^|[,\s])dosql(?:$|[,\s])/.test(request.headers.get('sec-websocket-protocol') ?? '');
     return new Response(null, {
       status: 101,
@@ -61,12 +65,12 @@ export class Sockets {
     let id: unknown = null;
     try {
       if (typeof message !== 'string') throw new DosqlError('INVALID_ARGUMENT', 'Messages are JSON text.');
-      within('bytes of message', this.options.limits.body, message.length, 'Send several.');
+      within('bytes of message', this.options.limits.body, byteLength(message), 'Send several.');
       const said = parseJson(message);
       id = said['id'] ?? null;
       if (!/^(string|number)$/.test(typeof id))
         throw new DosqlError('INVALID_ARGUMENT', 'A message needs an id.');
-      await this.#resume();
+      await this.#resume(socket);
       const reply = await this.#respond(socket, `${id}`, said);
       if (reply) this.#send(socket, { id, ...reply });
     } catch (error) {
@@ -179,33 +183,34 @@ export class Sockets {
     return session;
   }
 
-  /** Goes on, once per life of the object, with the subscriptions that were made before it hibernated. */
-  #resume(): Promise<void> {
-    this.#resumed ??= this.#resumeAll().catch((error) => {
-      this.#resumed = undefined;
-      throw error;
-    });
-    return this.#resumed;
+  /** Goes on, once per life of the object, with the subscriptions that a socket had before it hibernated. */
+  #resume(socket: WebSocket): Promise<void> {
+    let resumed = this.#resumed.get(socket);
+    if (!resumed) {
+      resumed = this.#goOn(socket).catch((error) => {
+        // Whoever only listens would never hear of it: closed, a client opens it again and subscribes anew.
+        if (socket.readyState === 1) socket.close(1011, wireError(error).code);
+      });
+      this.#resumed.set(socket, resumed);
+    }
+    return resumed;
   }
 
-  async #resumeAll(): Promise<void> {
-    for (const socket of this.options.ctx?.getWebSockets(TAG) ?? []) {
-      const state = attached(socket);
-      const entries = Object.entries(state?.subscriptions ?? {});
-      if (entries.length === 0) continue;
-      const session = await this.#session(socket);
-      const tails = entries.flatMap(([id, { tail }]) => (tail ? this.#tailSocket(socket, id) : []));
-      if (tails.length > 0)
-        await this.#tail(session).resumeTails(session.db as never, tails as unknown as WebSocket[]);
-      if (entries.some(([, { live }]) => live)) await this.#live.add(socket, session);
-    }
+  async #goOn(socket: WebSocket): Promise<void> {
+    const entries = Object.entries(attached(socket)?.subscriptions ?? {});
+    if (entries.length === 0) return;
+    const session = await this.#session(socket);
+    const tails = entries.flatMap(([id, { tail }]) => (tail ? this.#tailSocket(socket, id) : []));
+    if (tails.length > 0)
+      await this.#tail(session).resumeTails(session.db as never, tails as unknown as WebSocket[]);
+    if (entries.some(([, { live }]) => live)) await this.#live.add(socket, session);
   }
 
   /** False when the socket is closed. */
   #send(socket: WebSocket, message: object): boolean {
     try {
       const text = JSON.stringify(message);
-      if (text.length <= MESSAGE_CHARS) socket.send(text);
+      if (byteLength(text) <= MESSAGE_BYTES) socket.send(text);
       else {
         const { id } = message as { id: unknown };
         socket.send(JSON.stringify({ id, error: wireError(tooLarge()) }));

@@ -46,8 +46,10 @@ const TIME = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s*(Z|[+-]
 function epoch(text: string, seconds: boolean): Cell {
   const [, date, time = '00:00', zone = 'Z'] = TIME.exec(text) ?? [];
   const offset = zone.length === 3 ? `${zone}:00` : zone;
-  const ms = date === undefined ? Number.NaN : Date.parse(`${date}T${time}${offset}`);
-  if (Number.isNaN(ms)) return INTEGER.test(text) ? number(text) : text;
+  const ms = Date.parse(`${date}T${time}${offset}`);
+  // February the 30th would be March the 2nd.
+  if (Number.isNaN(ms) || !new Date(`${date}`).toJSON().startsWith(`${date}`))
+    return INTEGER.test(text) ? number(text) : text;
   return seconds ? Math.floor(ms / 1000) : ms;
 }
 

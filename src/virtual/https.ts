@@ -76,6 +76,8 @@ export function httpsFile(network: Network, text: string): ExternalFile {
             ...part(name, known.size, EMPTY, known.size, ranges(known.size, known.version)),
             ...known,
           };
+        // An empty file has no last bytes.
+        if (answer.status === 416) return part(name, 0, EMPTY, 0, noMore(name));
         if (answer.status !== 206) {
           // No ranges here, or an empty file: all of it, within the limit for whole files.
           const { bytes } = await whole(expectOk(answer, name), budget, signal);

@@ -112,9 +112,15 @@ function r2File(
     open: async (_budget, known) => {
       if (listed) return source(listed);
       const onlyIf = known && { onlyIf: { etagDoesNotMatch: known.version } };
-      return request({ range: { suffix: TAIL }, ...onlyIf }, async (object, signal) =>
-        'body' in object ? source(object, await buffer(object, TAIL, signal)) : source(object),
-      );
+      try {
+        return await request({ range: { suffix: TAIL }, ...onlyIf }, async (object, signal) =>
+          'body' in object ? source(object, await buffer(object, TAIL, signal)) : source(object),
+        );
+      } catch (error) {
+        // R2: a range that cannot be satisfied; only an empty object has no last bytes.
+        if (/\(10039\)/.test(String((error as Error).cause))) return source({ size: 0 } as R2Object);
+        throw error;
+      }
     },
   };
 }

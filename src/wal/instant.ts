@@ -23,7 +23,9 @@ export function timeOf(point: Date | number | string): number {
   else if (typeof point === 'string') {
     const text = point.trim();
     const zoned = /(?:z|[+-]\d\d:?\d\d)$/i.test(text);
-    if (/^\d{4}-\d\d-\d\d([t ]\d\d:\d\d.*)?$/i.test(text))
+    const day = /^(\d{4}-\d\d-\d\d)([t ]\d\d:\d\d.*)?$/i.exec(text)?.[1];
+    // February the 30th would be March the 2nd.
+    if (day && new Date(day).toJSON()?.startsWith(day))
       ms = Date.parse(text.length === 10 ? text : text.replace(' ', 'T') + (zoned ? '' : 'Z'));
   }
   assertArgument(

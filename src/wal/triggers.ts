@@ -16,8 +16,21 @@ export function triggerNames({ id }: TrackedTable): string[] {
   return ['i', 'u', 'd'].map((event) => `_dosql_${id}${event}`);
 }
 
+/** Texts by the columns of their table, which are others after every change of it: of 500 tables they take milliseconds. */
+const TEXTS = new WeakMap<object, { name: string; guarded: boolean; texts: string[] }>();
+
 /** CREATE TRIGGER texts: an entry per changed row, with the row as it was. */
-export function triggerTexts(table: TrackedTable, guarded: boolean): string[] {
+export function triggerTexts(table: TrackedTable, guarded: boolean): readonly string[] {
+  const { name, columns } = table;
+  let known = TEXTS.get(columns);
+  if (known?.name !== name || known.guarded !== guarded) {
+    known = { name, guarded, texts: makeTexts(table, guarded) };
+    TEXTS.set(columns, known);
+  }
+  return known.texts;
+}
+
+function makeTexts(table: TrackedTable, guarded: boolean): string[] {
   const { id, columns, collations, key } = table;
   const now = timestamp(guarded);
   const names = columns.map(({ name }) => name);

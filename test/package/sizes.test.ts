@@ -43,7 +43,7 @@ const BUDGETS: Budget[] = [
     what: 'relations + virtual tables, without Parquet',
     entries: (entry) => entry === './virtual',
     without: /^src\/(engine|sql|errors|migration|relation\/parquet)\//,
-    limit: 20,
+    limit: 20.1,
   },
   {
     what: 'virtual tables, their own code, without Parquet',
@@ -73,7 +73,7 @@ const BUDGETS: Budget[] = [
     what: 'server, its own code',
     entries: (entry) => entry === './server',
     without: /^src\/(?!server\/)|^src\/server\/(transfer\/|migrate)/,
-    limit: 17.1,
+    limit: 17.2,
   },
   {
     what: 'core + wal + cdc',

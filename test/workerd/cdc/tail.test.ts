@@ -1,6 +1,7 @@
 import { env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { type CdcEvent, liveTail, resumeTails, tailMessage } from '../../../src/cdc/index.ts';
+import { byteLength } from '../../../src/sql/literal.ts';
 import { type Opened, opened } from './opened.ts';
 import { Client, lsnOf, type Stub } from './tail-client.ts';
 import type { TailObject } from './tail-object.ts';
@@ -139,10 +140,32 @@ describe('liveTail', () => {
     }
   });
 
+  it.each([
+    ['of three bytes each', '€'],
+    ['that JSON escapes', String.fromCharCode(1)],
+  ])('sends events of many characters %s in messages of at most a megabyte', async (_, char) => {
+    const stub = fresh();
+    const start = await stub.write();
+    const rows = `INSERT INTO items (sku) SELECT value || replace(hex(zeroblob(1500)), '0', '${char}') FROM json_each('[${range(0, 200)}]')`;
+    const { lsn } = await stub.write(rows);
+    const client = await Client.connect(stub, { since: `${start.epoch}.${start.lsn}`, limit: 1000 });
+    await client.upTo(lsn);
+    expect(client.lsns).toEqual(range(start.lsn, lsn));
+    const snapshot = await Client.connect(stub, { snapshot: true, limit: 1000 });
+    await snapshot.until(() => snapshot.messages.at(-1)?.done === true);
+    expect(snapshot.replica.size).toBe(200);
+    for (const { messages } of [client, snapshot])
+      expect(Math.max(...messages.map((message) => byteLength(JSON.stringify(message))))).toBeLessThan(1e6);
+  });
+
   it('tells a client to resync behind an event that no message can hold', async () => {
     const stub = fresh();
     const client = await Client.connect(stub);
-    await stub.write(insert, 'INSERT INTO items (sku) VALUES (hex(zeroblob(600000)))', insert);
+    await stub.write(
+      insert,
+      "INSERT INTO items (sku) VALUES (replace(hex(zeroblob(200000)),'0','€'))",
+      insert,
+    );
     await client.until(() => client.messages.at(-1)!.type === 'resync');
     expect(client.messages.at(-1)).toMatchObject({ reason: 'too large' });
     client.say({ type: 'subscribe', since: client.at });

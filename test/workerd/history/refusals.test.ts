@@ -105,7 +105,7 @@ describe('the past that cannot be read', () => {
         'SELECT 1 FOR SYSTEM_TIME AS OF LSN 4',
       ])
         await expect(db.query(sql), sql).rejects.toMatchObject({ code: 'SYNTAX_ERROR' });
-      for (const point of ["'yesterday'", 'NULL', "x'00'", '?'])
+      for (const point of ["'yesterday'", "'2026-02-30'", "'2026-04-31T10:00:00Z'", 'NULL', "x'00'", '?'])
         await expect(
           db.query(`SELECT * FROM inventory FOR SYSTEM_TIME AS OF (${point})`, point === '?' ? ['soon'] : []),
           point,

@@ -21,7 +21,7 @@ export class ServerObject extends DurableObject {
       },
     ],
   });
-  readonly #handler = createHandler(() => this.database, {
+  readonly #handler = createHandler((request) => this.open(request), {
     auth: { secret: SECRET },
     ctx: this.ctx,
     tail,
@@ -31,6 +31,12 @@ export class ServerObject extends DurableObject {
   constructor(ctx: DurableObjectState, env: never) {
     super(ctx, env);
     inUse(ctx);
+  }
+
+  /** What is at `/broken/` cannot be opened any more when there is a value `broken`. */
+  open({ url }: Request): typeof this.database {
+    if (url.includes('/broken/') && this.ctx.storage.kv.get('broken')) throw new Error('cannot be opened');
+    return this.database;
   }
 
   override fetch(request: Request): Promise<Response> {

@@ -26,10 +26,14 @@ class Client {
     socket.accept();
   }
 
-  static async open(stub: DurableObjectStub, options: Partial<TokenOptions> = {}): Promise<Client> {
+  static async open(
+    stub: DurableObjectStub,
+    options: Partial<TokenOptions> = {},
+    path = '/databases/a/ws',
+  ): Promise<Client> {
     const token = await issueToken(SECRET, { database: 'tenant-a', access: 'write', ...options });
     const headers = { upgrade: 'websocket', 'sec-websocket-protocol': `dosql, bearer.${token}` };
-    const response = await stub.fetch('https://object.example/databases/a/ws', { headers });
+    const response = await stub.fetch(`https://object.example${path}`, { headers });
     expect(response.status).toBe(101);
     expect(response.headers.get('sec-websocket-protocol')).toBe('dosql');
     return new Client(response.webSocket!);
@@ -188,6 +192,60 @@ test('a hibernated object loses no subscription, no position and no change', asy
   expect(await client.ask({ id: 1, sql: 'SELECT name FROM items' })).toMatchObject({
     id: 1,
     rows: [['a'], ['b']],
+  });
+});
+
+test('a database that cannot be opened after hibernation closes the sockets that listen to it, and no other', async () => {
+  const stub = fresh();
+  const broken = await Client.open(stub, {}, '/broken/ws');
+  const idle = await Client.open(stub, {}, '/broken/ws');
+  const client = await Client.open(stub);
+  const sql = 'SELECT count(*) FROM items';
+  await broken.ask({ id: 1, subscribe: { sql } });
+  await client.ask({ id: 1, subscribe: { changes: {} } });
+  await runInDurableObject(stub, (_, ctx) => ctx.storage.kv.put('broken', true));
+  await evictDurableObject(stub);
+  await write(stub, "INSERT INTO items (name) VALUES ('a')");
+  expect(await client.take()).toMatchObject({ type: 'changes', events: [{ op: 'insert' }] });
+  expect(await client.ask({ id: 2, sql })).toMatchObject({ id: 2, rows: [[1]] });
+  expect(await broken.closed).toMatchObject({ code: 1011, reason: 'INTERNAL_ERROR' });
+  expect(await idle.ask({ id: 3, sql })).toMatchObject({ id: 3, error: { code: 'INTERNAL_ERROR' } });
+});
+
+test('a live query that is begun anew with other parameters gives their rows, also while the first is being read', async () => {
+  const stub = fresh();
+  const client = await Client.open(stub);
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  await runInDurableObject(stub, async (object) => {
+    void (await object.database).scope.lock.exclusive(() => released);
+  });
+  for (const name of ['first', 'second'])
+    client.say({ id: 1, subscribe: { sql: 'SELECT ? AS a', params: [name] } });
+  const kept = () =>
+    runInDurableObject(stub, (_, ctx) => JSON.stringify(ctx.getWebSockets()[0]!.deserializeAttachment()));
+  while (!(await kept()).includes('second'));
+  await runInDurableObject(stub, () => release());
+  expect(await client.take()).toMatchObject({ version: 1, rows: [['second']] });
+});
+
+test('a message has at most a MiB, in bytes', async () => {
+  const client = await Client.open(fresh());
+  const euros = (count: number) => `SELECT replace(hex(zeroblob(${count / 2})), '0', '€')`;
+  const error = { code: 'LIMIT_EXCEEDED' };
+  expect(await client.ask({ id: 1, sql: euros(340_000) })).toMatchObject({ rows: [[expect.any(String)]] });
+  expect(await client.ask({ id: 2, sql: euros(360_000) })).toMatchObject({ id: 2, error });
+  expect(await client.ask({ id: 3, subscribe: { sql: euros(360_000) } })).toMatchObject({ id: '3', error });
+  const sql = (length: number) => `SELECT '${'€'.repeat(length)}'`;
+  expect(await client.ask({ id: 4, sql: sql(30_000) })).toMatchObject({
+    id: 4,
+    rows: [[expect.any(String)]],
+  });
+  client.say({ id: 5, sql: sql(349_000) });
+  expect(await client.take()).toMatchObject({ id: 5, error });
+  client.say({ id: 6, sql: sql(360_000) });
+  expect(await client.take()).toMatchObject({
+    id: null,
+    error: { ...error, limit: { name: 'bytes of message', value: 1_048_576 } },
   });
 });
 

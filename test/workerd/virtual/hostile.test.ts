@@ -200,6 +200,7 @@ describe('answers', () => {
     ['changing.parquet', 'SOURCE_FAILED'],
     ['lying.parquet', 'SOURCE_FAILED'],
     ['endless.parquet', 'LIMIT_EXCEEDED'],
+    ['empty.parquet', 'CORRUPT_FILE'],
   ])('%s is %s', async (path, code) => {
     // A busy machine takes its time: only what never ends is to meet the limit.
     const error = await outcome(

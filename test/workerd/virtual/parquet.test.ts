@@ -22,6 +22,7 @@ beforeAll(() =>
     'hive/year=2025/month=12/x.parquet': sales('US', 100),
     'hive/year=2026/month=1/x.parquet': sales('EU', 200, true),
     'broken.parquet': 'PAR1 but nothing else',
+    'empty.parquet': '',
   }),
 );
 
@@ -113,6 +114,8 @@ describe('Parquet files in R2', () => {
     [`'r2://other/a.parquet'`, 'SOURCE_FORBIDDEN'],
     [`'r2://constructor/a.parquet'`, 'SOURCE_FORBIDDEN'],
     [`'r2://b/broken.parquet'`, 'CORRUPT_FILE'],
+    [`'r2://b/empty.parquet'`, 'CORRUPT_FILE'],
+    [`'r2://b/empty*.parquet'`, 'CORRUPT_FILE'],
     [`'s3://b/a.parquet'`, 'SOURCE_FORBIDDEN'],
     [`read_json('r2://b/sales/2026/a.parquet')`, 'CORRUPT_FILE'],
     [`read_parquet('r2://b/sales/2026/a.parquet', nonsense = 1)`, 'INVALID_ARGUMENT'],

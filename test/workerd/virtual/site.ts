@@ -80,6 +80,8 @@ export async function site(request: Request): Promise<Response> {
         status: 206,
         headers: { 'content-range': `bytes ${2 ** 40}-${2 ** 41 - 1}/${2 ** 41}` },
       });
+    case '/data/empty.parquet':
+      return new Response(null, { status: 416, headers: { 'content-range': 'bytes */0' } });
     default:
       return new Response('none', { status: 404 });
   }
