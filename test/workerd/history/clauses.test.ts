@@ -120,6 +120,7 @@ describe('FOR SYSTEM_TIME', () => {
         ['LSN 5'],
         ['LSN ?', [5]],
         ['LSN ?', [5n]],
+        ['LSN (? + 1)', [4n]],
         [`TRANSACTION '${epoch}.5'`],
         ['TRANSACTION ?', [5]],
       ] as [string, Parameters<typeof db.query>[1]?][])
@@ -204,6 +205,24 @@ describe('FOR SYSTEM_TIME', () => {
           (await db.query(`SELECT id FROM t FOR SYSTEM_TIME AS OF LSN ${lsn} WHERE ${where}`)).rows,
           where,
         ).toEqual([{ id: 2 }]);
+    }));
+
+  it('compares versions with the collation of the columns, too', () =>
+    inObject(async (storage) => {
+      const db = await inventory(storage);
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, code TEXT COLLATE NOCASE, n INTEGER)');
+      await db.run("INSERT INTO t VALUES (1, 'Ab', 5), (2, 'c', 6)");
+      await db.run("UPDATE t SET code = 'D' WHERE id = 1");
+      const ids = async (condition: string) =>
+        (
+          await db.query<number[]>(`SELECT id FROM t FOR SYSTEM_TIME ALL WHERE ${condition}`, [], {
+            rows: 'values',
+          })
+        ).rows.flat();
+      expect(await ids("code = 'aB'")).toEqual([1]);
+      expect(await ids("code = 'C'")).toEqual([2]);
+      expect(await ids("n = '5' AND code < 'B'")).toEqual([1]);
+      expect(await db.versions('t', 'all', { where: { code: 'AB' } })).toHaveLength(1);
     }));
 
   it('leaves out what came and went inside one transaction', () =>
