@@ -53,8 +53,9 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
   const rewriter = new Rewriter(store, { sql, marks }, count);
   const edits: Edit[] = [];
   const placed = new Set<Clause>();
-  const target = returning && tables.find(({ role }) => role === 'write');
+  const target = returning ? tables.find(({ role }) => role === 'write') : undefined;
   const returns = target ? returningAt(plain) : Infinity;
+  const returnsWith = tables.some((reference) => reference.cte && reference.start > returns);
   const past = new Map<TableReference, TrackedTable>();
   for (const reference of tables) {
     const { name, cte, call, role } = reference;
@@ -66,11 +67,12 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
     if (role === 'write') throw refuse('READ_ONLY', `The past of ${name} cannot be written.`, sql, name);
     if (cte || call) throw refuse('UNSUPPORTED_STATEMENT', `${name} has no past: it is no table.`, sql, name);
     const { start } = reference;
-    if (target && start > returns && foldName(name) === foldName(target.name)) {
+    const returned = start > returns || (returnsWith && start < target!.start);
+    if (returned && foldName(name) === foldName(target!.name)) {
       // SQLite evaluates RETURNING before the triggers of its row, the capture of the log among them.
       throw refuse(
         'UNSUPPORTED_STATEMENT',
-        `RETURNING cannot read the past of ${name}, which the statement writes: read it before.`,
+        `RETURNING cannot read the past of ${name}, which is being written.`,
         sql,
         name,
       );
