@@ -79,8 +79,6 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
     }
     const { end } = clause ?? reference;
     const text = rewriter.named(reference, clause, plain);
-    if (isIndexed(plain.slice(end), reference.alias !== undefined))
-      throw refuse('UNSUPPORTED_STATEMENT', `INDEXED is not possible on the past of ${name}.`, sql, name);
     const table = store.tables.get(foldName(name));
     if (table) past.set(reference, table);
     edits.push({ start, end, text: rewriter.replace(text, sql.slice(start, end)) });
@@ -185,6 +183,9 @@ class Rewriter {
   /** The source under the name that the statement calls it by. */
   named(reference: TableReference, clause: Clause | undefined, sql: string): string {
     const { name, alias, start } = reference;
+    const { end } = clause ?? reference;
+    if (isIndexed(sql.slice(end), alias !== undefined))
+      throw refuse('UNSUPPORTED_STATEMENT', `The past of ${name} is not INDEXED.`, this.text.sql, name);
     const text = this.#source(reference, clause);
     return alias || inList(sql.slice(0, start)) ? text : `${text} AS ${quoteIdentifier(name)}`;
   }

@@ -21,6 +21,10 @@ describe('names in a statement about the past', () => {
         expect(past.querySync(`SELECT id FROM docs ${tail}`).rows, tail).toEqual([{ id: 1 }]);
         expect((await db.query(`SELECT id FROM ${source} ${tail}`)).rows, tail).toEqual([{ id: 1 }]);
       }
+      await db.run('CREATE VIEW scan AS SELECT * FROM docs NOT INDEXED');
+      expect(() => past.querySync('SELECT * FROM scan')).toThrow(
+        expect.objectContaining({ code: 'UNSUPPORTED_STATEMENT' }),
+      );
       for (const tail of ['NOT INDEXED', 'AS d NOT /* */ INDEXED', '"d" INDEXED BY i'])
         expect(() => past.querySync(`SELECT id FROM docs ${tail}`), tail).toThrow(
           expect.objectContaining({ code: 'UNSUPPORTED_STATEMENT' }),
