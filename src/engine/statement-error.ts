@@ -10,8 +10,7 @@ export function statementError(
   ran = plan.sql,
 ): DosqlError {
   const { sql, text = sql, statement } = plan;
-  // What an extension rewrote it has understood.
-  if (plan.rewrites.length === 0 && /\bFOR\s+SYSTEM_TIME\b/i.test(sql))
+  if (/near "(for|system_time)".*system_time/is.test(`${error} ${sql}`))
     return missingFeature('FOR SYSTEM_TIME', 'timeTravel', 'history', sql, error);
   const [, reader] = /no such table: (read_(?:csv|json|ndjson|parquet|source))\b/.exec(String(error)) ?? [];
   const { parameterCount: expected, tables } = statement;

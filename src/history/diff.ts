@@ -46,7 +46,7 @@ export function differences(
       const rowid = values[names.length];
       const own = keyOf(row, rowid);
       // A key of NULL is no key: such rows are told apart by their rowids.
-      const parts = key.some((name) => row[name] === null) ? [rowid] : Object.values(own);
+      const parts = key.some((name) => row[name] === null) ? [null, rowid] : Object.values(own);
       const text = JSON.stringify(
         // JSON knows no bigint and no infinity.
         parts.map((part) => (part instanceof Uint8Array ? part : [typeof part, String(part)])),

@@ -1,3 +1,4 @@
+import type { SqlValue } from '../engine/values.ts';
 import { DosqlError } from '../errors/index.ts';
 import type { ParameterToken } from '../sql/types.ts';
 import { lsnOf, type Point, requireHistory, timeOf } from '../wal/instant.ts';
@@ -33,8 +34,11 @@ function pointOf(
       at = mark.end;
       most = Math.max(most, mark.index);
     }
-    if (value === text)
-      value = store.all(`SELECT ${expression}${sql.slice(at, end)}`, ...values.slice(0, most))[0]![0];
+    if (value === text) {
+      const { engine } = store;
+      const plan = engine.bare(`SELECT ${expression}${sql.slice(at, end)}`);
+      value = engine.all(plan, values.slice(0, most) as SqlValue[], 'number')[0]![0];
+    }
   } else value = Number(text);
   if (typeof value === 'bigint') value = Number(value);
   if (typeof value === 'string' || typeof value === 'number')

@@ -10,8 +10,10 @@ import { trackedTable } from '../wal/api.ts';
 import { requireHistory } from '../wal/instant.ts';
 import { type LogSource, rowsAt } from '../wal/past.ts';
 import type { LogStore } from '../wal/store.ts';
+import type { TrackedTable } from '../wal/table.ts';
 import { type Clause, findClauses } from './clause.ts';
 import { boundsOf, type Source } from './points.ts';
+import { checkScopes } from './scopes.ts';
 import { versionsOf } from './versions.ts';
 
 /** A statement about the past: its text as SQLite runs it, and the values behind the caller's. */
@@ -43,7 +45,7 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
   let plain = sql;
   for (const { start, end } of clauses)
     plain = plain.slice(0, start) + ' '.repeat(end - start) + plain.slice(end);
-  const { tables, kind, verb } = analyze(plain);
+  const { tables, kind, verb, returning } = analyze(plain);
   if (all && kind !== 'read') throw refuse('READ_ONLY', 'db.asOf(…) only reads.', sql);
   const marks: ParameterToken[] = [];
   const tokens = tokenize(sql);
@@ -51,6 +53,10 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
   const rewriter = new Rewriter(store, { sql, marks }, count);
   const edits: Edit[] = [];
   const placed = new Set<Clause>();
+  const target = returning ? tables.find(({ role }) => role === 'write') : undefined;
+  const returns = target ? returningAt(plain) : Infinity;
+  const returnsWith = tables.some((reference) => reference.cte && reference.start > returns);
+  const past = new Map<TableReference, TrackedTable>();
   for (const reference of tables) {
     const { name, cte, call, role } = reference;
     const clause = clauses.find(
@@ -61,13 +67,23 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
     if (role === 'write') throw refuse('READ_ONLY', `The past of ${name} cannot be written.`, sql, name);
     if (cte || call) throw refuse('UNSUPPORTED_STATEMENT', `${name} has no past: it is no table.`, sql, name);
     const { start } = reference;
+    const returned = start > returns || (returnsWith && start < target!.start);
+    if (returned && foldName(name) === foldName(target!.name)) {
+      // SQLite evaluates RETURNING before the triggers of its row, the capture of the log among them.
+      throw refuse(
+        'UNSUPPORTED_STATEMENT',
+        `RETURNING cannot read the past of ${name}, which is being written.`,
+        sql,
+        name,
+      );
+    }
     const { end } = clause ?? reference;
     const text = rewriter.named(reference, clause, plain);
-    if (INDEXED.test(plain.slice(end)))
-      throw refuse('UNSUPPORTED_STATEMENT', `INDEXED is not possible on the past of ${name}.`, sql, name);
-    rewriter.replaced.push([text, sql.slice(start, end)]);
-    edits.push({ start, end, text });
+    const table = store.tables.get(foldName(name));
+    if (table) past.set(reference, table);
+    edits.push({ start, end, text: rewriter.replace(text, sql.slice(start, end)) });
   }
+  checkScopes(plain, sql, tables, past);
   if (placed.size < clauses.length)
     throw refuse('SYNTAX_ERROR', 'FOR SYSTEM_TIME must stand right behind the name of a table.', sql);
   // A value of a clause is not part of the text any more: what follows keeps its number.
@@ -87,9 +103,9 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
     },
     names: (names) =>
       names.map((name) => {
-        if (!/\?|_dosql_/.test(name)) return name;
+        if (!/\?|_dosql_/.test(name) || isAlias(sql, name)) return name;
         let result = name;
-        for (const [text, original] of rewriter.replaced)
+        for (const [text, original] of rewriter.originals())
           result = result.replaceAll(numbered(text), original);
         return result.replace(/\?(\d+)/g, (mark, index) => {
           const token = marks.find((parameter) => parameter.index === Number(index));
@@ -99,18 +115,42 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
   };
 }
 
-/** In front of a table that IN reads, where no alias may stand. */
-const IN_LIST = /\bin\s*$/i;
+/** The name is written out in quotes. */
+function isAlias(sql: string, name: string): boolean {
+  return ['""', "''", '``', '[]'].some(([open, close]) => sql.includes(`${open}${name}${close}`));
+}
 
-/** What SQLite takes behind a table, but not behind a sub-select. */
-const INDEXED = /^\s*(?:as\s+)?(?:[\w$"`[\]]+\s+)?(?:not\s+)?indexed\b/i;
+/** Where RETURNING begins. */
+function returningAt(sql: string): number {
+  const t = tokenize(sql);
+  let at = Infinity;
+  for (let i = 0, depth = 0; i < t.length; i += 3) {
+    if (t[i] === Token.LEFT_PAREN) depth++;
+    else if (t[i] === Token.RIGHT_PAREN) depth--;
+    else if (depth === 0 && t[i] === Token.RETURNING) at = t[i + 1]!;
+  }
+  return at;
+}
+
+/** Behind IN a table has no alias. */
+function inList(before: string): boolean {
+  return tokenize(before).at(-3) === Token.IN;
+}
+
+/** INDEXED BY or NOT INDEXED follow, which SQLite takes behind a table, but not behind a sub-select. */
+function isIndexed(behind: string, aliased: boolean): boolean {
+  const t = tokenize(behind);
+  const i = aliased ? (t[0] === Token.AS ? 6 : 3) : 0;
+  const word = (n: number) => behind.slice(t[n + 1], t[n + 2]).toUpperCase();
+  return word(i) === 'INDEXED' ? word(i + 3) === 'BY' : t[i] === Token.NOT && word(i + 3) === 'INDEXED';
+}
 
 /** Makes the sources that stand for the tables of one statement. */
 class Rewriter {
   readonly tables = new Set<string>();
   /** A table is read at the LSN of the handle. */
   present = false;
-  readonly replaced: [text: string, original: string][] = [];
+  readonly #replaced = new Map<string, string>();
   readonly bounds: ((values: readonly unknown[], lsn: number) => number[])[] = [];
   /** Number of the next parameter. */
   next: number;
@@ -127,11 +167,27 @@ class Rewriter {
     this.log = { from, keyIndex: keyIndex && /\b(where|on|using)\b/i.test(text.sql) };
   }
 
+  /** Notes what stands for what, so that it can be told from `text`, which is returned, what it was. */
+  replace(text: string, original: string): string {
+    const known = this.#replaced.get(text);
+    const unique = known === undefined || known === original ? text : `${text}/*${this.#replaced.size}*/`;
+    this.#replaced.set(unique, original);
+    return unique;
+  }
+
+  /** What {@link replace} noted, the longest first: views hold the texts of their tables. */
+  originals(): [text: string, original: string][] {
+    return [...this.#replaced].sort(([a], [b]) => b.length - a.length);
+  }
+
   /** The source under the name that the statement calls it by. */
   named(reference: TableReference, clause: Clause | undefined, sql: string): string {
     const { name, alias, start } = reference;
+    const { end } = clause ?? reference;
+    if (isIndexed(sql.slice(end), alias !== undefined))
+      throw refuse('UNSUPPORTED_STATEMENT', `The past of ${name} is not INDEXED.`, this.text.sql, name);
     const text = this.#source(reference, clause);
-    return alias || IN_LIST.test(sql.slice(0, start)) ? text : `${text} AS ${quoteIdentifier(name)}`;
+    return alias || inList(sql.slice(0, start)) ? text : `${text} AS ${quoteIdentifier(name)}`;
   }
 
   #source({ name, schema }: TableReference, clause: Clause | undefined): string {
@@ -198,7 +254,8 @@ class Rewriter {
       .filter((reference) => !reference.cte && !reference.call)
       .map((reference) => {
         const { start, end } = reference;
-        return { start, end, text: this.named(reference, undefined, body) };
+        const text = this.named(reference, undefined, body);
+        return { start, end, text: this.replace(text, body.slice(start, end)) };
       });
     const select = `${applyEdits(body, edits)}\n`;
     return columns ? `(WITH _dosql_w${columns} AS(${select})SELECT * FROM _dosql_w)` : `(${select})`;

@@ -17,7 +17,8 @@ export function versionsOf(log: LogSource, table: TrackedTable, condition: strin
   let versions = `SELECT ${list},lag(_dosql_c) OVER(PARTITION BY ${who} ORDER BY _dosql_l) AS _dosql_s,_dosql_c AS _dosql_e,_dosql_o FROM _dosql_h`;
   if (!dropped) {
     const same = collations ? sameKey(table, 'h') : `b.${rowid}=h._dosql_r`;
-    versions += ` UNION ALL SELECT ${columnList(names, 'b.')},h._dosql_c,NULL,0 FROM main.${quoteIdentifier(name)} AS b LEFT JOIN(SELECT ${collations ? columnList(key) : '_dosql_r'},max(_dosql_c) AS _dosql_c FROM _dosql_h GROUP BY ${who})AS h ON ${same}`;
+    // The first term says how the columns compare: the table's own.
+    versions = `SELECT ${columnList(names, 'b.')},h._dosql_c AS _dosql_s,NULL AS _dosql_e,0 AS _dosql_o FROM main.${quoteIdentifier(name)} AS b LEFT JOIN(SELECT ${collations ? columnList(key) : '_dosql_r'},max(_dosql_c) AS _dosql_c FROM _dosql_h GROUP BY ${who})AS h ON ${same} UNION ALL ${versions}`;
   }
   const time = (lsn: string) =>
     `(SELECT strftime('%Y-%m-%dT%H:%M:%fZ',ts/1000.0,'unixepoch') FROM ${log.from} WHERE lsn=${lsn})`;

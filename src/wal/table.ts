@@ -109,9 +109,11 @@ export function countIndexes(sql: SqlStorage, name: string): number {
   return n;
 }
 
-/** The value a log row has for a column, as SQL. */
+/** The value a log row has for a column, as SQL with the affinity of the slot, which a CASE would not have. */
 export function imageOf({ slot, since, fill }: LoggedColumn): string {
-  return fill === undefined ? slot : `CASE WHEN lsn<${since} THEN ${fill} ELSE ${slot} END`;
+  return fill === undefined
+    ? slot
+    : `(SELECT ${fill} WHERE lsn<${since} UNION ALL SELECT ${slot} WHERE lsn>=${since})`;
 }
 
 /** All columns of a log row's image, under their names. */

@@ -26,7 +26,7 @@ const driver = { without: /^src\//, limit: 9.5 };
  * go down; ARCHITECTURE.md says what they were meant to be.
  */
 const BUDGETS: Budget[] = [
-  { what: 'core', entries: (entry) => entry === '.', limit: 23.7 },
+  { what: 'core', entries: (entry) => entry === '.', limit: 23.8 },
   { what: 'errors', entries: (entry) => entry === './errors', limit: 2.2 },
   { what: 'driver, async', entries: (entry) => entry === './drizzle', ...driver },
   { what: 'driver, sync', entries: (entry) => entry === './drizzle/sync', ...driver },
@@ -84,7 +84,7 @@ const BUDGETS: Budget[] = [
   {
     what: 'everything but Parquet, without Drizzle',
     entries: (entry) => !PARQUET.test(entry) && !/^\.\/(drizzle|adapters|server|client)/.test(entry),
-    limit: 49,
+    limit: 49.6,
   },
 ];
 

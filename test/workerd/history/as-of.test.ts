@@ -257,6 +257,18 @@ describe('db.diff', () => {
       ]);
     }));
 
+  it('tells a row without a key from the one whose key is its rowid', () =>
+    inObject(async (storage) => {
+      const db = await inventory(storage);
+      await db.run('CREATE TABLE loose (k INT PRIMARY KEY, v)');
+      const { lsn } = db.log.head();
+      await db.run('INSERT INTO loose (rowid, k, v) VALUES (5, NULL, 1), (6, 5, 2)');
+      expect(await db.diff('loose', { lsn }, new Date())).toEqual([
+        { key: { k: null }, op: 'insert', before: null, after: { k: null, v: 1 } },
+        { key: { k: 5 }, op: 'insert', before: null, after: { k: 5, v: 2 } },
+      ]);
+    }));
+
   it('leaves out rows that are again as they were', () =>
     inObject(async (storage) => {
       const db = await inventory(storage);

@@ -120,6 +120,7 @@ describe('FOR SYSTEM_TIME', () => {
         ['LSN 5'],
         ['LSN ?', [5]],
         ['LSN ?', [5n]],
+        ['LSN (? + 1)', [4n]],
         [`TRANSACTION '${epoch}.5'`],
         ['TRANSACTION ?', [5]],
       ] as [string, Parameters<typeof db.query>[1]?][])
@@ -205,6 +206,47 @@ describe('FOR SYSTEM_TIME', () => {
           where,
         ).toEqual([{ id: 2 }]);
     }));
+
+  it('compares versions with the collation of the columns, too', () =>
+    inObject(async (storage) => {
+      const db = await inventory(storage);
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, code TEXT COLLATE NOCASE, n INTEGER)');
+      await db.run("INSERT INTO t VALUES (1, 'Ab', 5), (2, 'c', 6)");
+      await db.run("UPDATE t SET code = 'D' WHERE id = 1");
+      const ids = async (condition: string) =>
+        (
+          await db.query<number[]>(`SELECT id FROM t FOR SYSTEM_TIME ALL WHERE ${condition}`, [], {
+            rows: 'values',
+          })
+        ).rows.flat();
+      expect(await ids("code = 'aB'")).toEqual([1]);
+      expect(await ids("code = 'C'")).toEqual([2]);
+      expect(await ids("n = '5' AND code < 'B'")).toEqual([1]);
+      expect(await db.versions('t', 'all', { where: { code: 'AB' } })).toHaveLength(1);
+    }));
+
+  for (const keyIndex of [false, true]) {
+    it(`compares a column that was added later with its affinity${keyIndex ? ', also with an index' : ''}`, () =>
+      inObject(async (storage) => {
+        const db = await inventory(storage, keyIndex);
+        await db.run('ALTER TABLE inventory ADD COLUMN boxes INTEGER DEFAULT 5');
+        await db.run('ALTER TABLE inventory ADD COLUMN weight REAL DEFAULT 5');
+        await db.run("ALTER TABLE inventory ADD COLUMN code TEXT COLLATE NOCASE DEFAULT 'Ab'");
+        await db.run("INSERT INTO inventory (id, name) VALUES (3, 'figs')");
+        const past = db.asOf(db.log.head());
+        const conditions = ["boxes = '5'", "boxes IN ('5')", "weight = '5.0'", "code = 'AB'", 'boxes = 5'];
+        const sources = ['inventory FOR SYSTEM_TIME AS OF LSN 4', 'inventory FOR SYSTEM_TIME ALL'];
+        for (const where of conditions) {
+          expect(past.querySync(`SELECT id FROM inventory WHERE ${where}`).rows, where).toHaveLength(2);
+          for (const source of sources) {
+            const [all, found] = [true, where].map((condition) =>
+              db.querySync(`SELECT id FROM ${source} WHERE ${condition}`).rows.sort(),
+            );
+            expect(found, `${source} ${where}`).toEqual(all);
+          }
+        }
+      }));
+  }
 
   it('leaves out what came and went inside one transaction', () =>
     inObject(async (storage) => {

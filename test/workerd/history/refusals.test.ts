@@ -117,6 +117,29 @@ describe('the past that cannot be read', () => {
       });
     }));
 
+  it('is not read by RETURNING of the table that is written, whose rows are not in the log yet', () =>
+    inObject(async (storage) => {
+      const db = await inventory(storage);
+      await db.run('CREATE TABLE other (n INTEGER)');
+      const { lsn } = db.log.head();
+      const old = `(SELECT p.qty FROM Inventory FOR SYSTEM_TIME AS OF LSN ${lsn} p WHERE p.id = inventory.id) AS old`;
+      for (const sql of [
+        `UPDATE inventory SET qty = 1 RETURNING id, ${old}`,
+        `DELETE FROM inventory RETURNING ${old}`,
+        `INSERT INTO inventory VALUES (7, 'figs', 1) RETURNING ${old}`,
+        `WITH p AS (SELECT * FROM inventory FOR SYSTEM_TIME AS OF LSN ${lsn}) UPDATE inventory SET qty = 1 RETURNING (SELECT qty FROM p)`,
+      ])
+        await expect(db.run(sql), sql).rejects.toMatchObject({
+          code: 'UNSUPPORTED_STATEMENT',
+          message: expect.stringContaining('RETURNING'),
+        });
+      const sum = `(SELECT sum(qty) FROM inventory FOR SYSTEM_TIME AS OF LSN 4)`;
+      expect((await db.run(`INSERT INTO other VALUES (1) RETURNING ${sum} AS n`)).rows).toEqual([{ n: 8 }]);
+      expect((await db.run(`UPDATE inventory SET qty = ${sum} RETURNING qty`)).rows).toEqual([{ qty: 8 }]);
+      const copy = `WITH p AS (SELECT ${sum} AS n) INSERT INTO other SELECT n FROM p RETURNING (SELECT n FROM p) AS n`;
+      expect((await db.run(copy)).rows).toEqual([{ n: 8 }]);
+    }));
+
   it('needs the change log, and says so', () =>
     inObject(async (storage) => {
       await expect(DB('t', { storage, extensions: [timeTravel()] })).rejects.toMatchObject({
