@@ -31,7 +31,7 @@ interface Traits {
 }
 
 /** DEFAULT (…), a generated column, or a literal that may be beyond ±(2^53-1). */
-const COMPUTES = /\bdefault\W*\(|\bgenerated\b|\bas\W*\(|\d{16}|0x/i;
+const COMPUTES = /\bdefault\W*\(|\bgenerated\b|\bas\W*\(|\d{16}|0x|\de\+?\d/i;
 
 /**
  * The one engine in front of a DurableObjectStorage: plans, lock, pragmas and counters are shared by every Database
