@@ -26,7 +26,7 @@ const driver = { without: /^src\//, limit: 9.5 };
  * go down; ARCHITECTURE.md says what they were meant to be.
  */
 const BUDGETS: Budget[] = [
-  { what: 'core', entries: (entry) => entry === '.', limit: 24 },
+  { what: 'core', entries: (entry) => entry === '.', limit: 24.1 },
   { what: 'errors', entries: (entry) => entry === './errors', limit: 2.2 },
   { what: 'driver, async', entries: (entry) => entry === './drizzle', ...driver },
   { what: 'driver, sync', entries: (entry) => entry === './drizzle/sync', ...driver },
@@ -79,12 +79,12 @@ const BUDGETS: Budget[] = [
     what: 'core + wal + cdc',
     entries: (entry) => /^\.(\/wal|\/cdc)?$/.test(entry),
     needs: './cdc',
-    limit: 44.6,
+    limit: 44.8,
   },
   {
     what: 'everything but Parquet, without Drizzle',
     entries: (entry) => !PARQUET.test(entry) && !/^\.\/(drizzle|adapters|server|client)/.test(entry),
-    limit: 48.9,
+    limit: 49,
   },
 ];
 
