@@ -63,6 +63,12 @@ export function exactRows(
   return exact;
 }
 
+/** Decodes rows that cannot be read again. @throws INTEGER_OUT_OF_RANGE where one may be rounded */
+export function assertExact(engine: Engine, { sql }: Plan, rows: unknown[][], mode: IntegerMode): void {
+  if (decodeRows(rows) && mode !== 'number' && rows.some((row) => row.some(isSuspect)))
+    throw unreadable(engine.names, sql);
+}
+
 /** Reads one row of {@link exactQuery}, number `index`, in place. @throws INTEGER_OUT_OF_RANGE in mode `throw` */
 export function decodeExact(
   row: unknown[],

@@ -102,4 +102,26 @@ describe('integers beyond 2^53-1', () => {
       expect((await db.query(sql)).rows).toEqual(exact.slice(3));
       await db.run('DROP TABLE t');
     }));
+
+  it('are refused where a pragma gives them', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.batch([
+        'CREATE TABLE p (id INTEGER PRIMARY KEY)',
+        'CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES p)',
+      ]);
+      const check = 'PRAGMA foreign_key_check';
+      db.transactionSync((tx) => {
+        tx.run('PRAGMA defer_foreign_keys = ON');
+        tx.run('INSERT INTO c VALUES (9007199254740993, 1)');
+        for (const integers of ['throw', 'bigint', 'string'] as const)
+          expect(() => tx.query(check, [], { integers })).toThrow(
+            expect.objectContaining({ code: 'INTEGER_OUT_OF_RANGE' }),
+          );
+        expect(tx.query(check, [], { integers: 'number' }).rows).toMatchObject([{ rowid: 2 ** 53 }]);
+        const exact = 'SELECT "rowid" AS id FROM pragma_foreign_key_check';
+        expect(tx.query(exact, [], { integers: 'bigint' }).rows).toEqual([{ id: 9007199254740993n }]);
+        tx.run('DELETE FROM c');
+      });
+    }));
 });
