@@ -4,7 +4,7 @@ import { BoundedCache, textWeight } from '../sql/cache.ts';
 import type { Statement } from '../sql/types.ts';
 import { drain, type Take } from './cursor.ts';
 import type { MaintenanceOptions, Rewrite, SchemaHook, TransactionEndHook } from './extension.ts';
-import { exactQuery, type IntegerMode, isSuspect, restoreIntegers } from './integers.ts';
+import { exactRows, type IntegerMode } from './integers.ts';
 import { Lock } from './lock.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { checkForeignKeys, Pragmas } from './pragmas.ts';
@@ -31,7 +31,7 @@ interface Traits {
 }
 
 /** DEFAULT (…), a generated column, or a literal that may be beyond ±(2^53-1). */
-const COMPUTES = /\bdefault\W*\(|\bgenerated\b|\bas\W*\(|\d{16}|0x/i;
+const COMPUTES = /\bdefault\W*\(|\bgenerated\b|\bas\W*\(|\d{16}|0x|\de\+?\d/i;
 
 /**
  * The one engine in front of a DurableObjectStorage: plans, lock, pragmas and counters are shared by every Database
@@ -126,8 +126,7 @@ export class Engine {
     if (!plan.plain) return runSpecial(this, plan, values, mode);
     if (!plan.reads) return runWrite(this, plan, values, mode);
     const rows = this.exec(plan.sql, plan, values, take);
-    if (decodeRows(rows) && mode !== 'number') this.restore(plan.sql, plan, values, rows, mode);
-    return rows;
+    return decodeRows(rows) ? exactRows(this, plan.sql, plan, values, rows, mode) : rows;
   }
 
   /** Runs for effect; at the price of one `sql.exec` for a plain write. @throws DosqlError */
@@ -279,16 +278,6 @@ export class Engine {
   /** Somebody wants to know of writes. */
   watched(): boolean {
     return this.commitHooks.length > 0 || this.endHooks.length > 0;
-  }
-
-  /** Reads a result again as text where it may be rounded, keeping the counts of the first reading. */
-  restore(sql: string, plan: Plan, values: readonly SqlValue[], rows: unknown[][], mode: IntegerMode): void {
-    if (!rows.some((row) => row.some(isSuspect))) return;
-    const { names, counts } = this;
-    const exact = this.exec(exactQuery(sql, names.length), plan, values);
-    restoreIntegers(rows, exact, names, mode, sql);
-    this.names = names;
-    this.counts = counts;
   }
 
   /** After a failed `exec`: BigInt values are refused by the binding, before anything ran, so bind them exactly. */

@@ -1,4 +1,8 @@
 import { DosqlError } from '../errors/index.ts';
+import { splitStatements } from '../sql/split.ts';
+import type { Engine } from './engine.ts';
+import type { Plan } from './plan.ts';
+import { decodeRows, type SqlValue } from './values.ts';
 
 /**
  * How integers beyond ±(2^53-1) arrive: `throw` INTEGER_OUT_OF_RANGE (default), `bigint`, `string`, or `number`
@@ -15,33 +19,101 @@ export function isSuspect(value: unknown): value is number {
   );
 }
 
-/** For each column or expression its integers as decimal text and its reals as they are, else NULL. */
-function exactColumns(names: readonly string[]): string {
-  return names
-    .map((n) => `CASE typeof(${n}) WHEN 'integer' THEN CAST(${n} AS TEXT) WHEN 'real' THEN ${n} END`)
-    .join(',');
+/** Its integers as decimal text and its reals as they are, else NULL. */
+export function numberOf(column: string): string {
+  return `CASE typeof(${column}) WHEN 'integer' THEN CAST(${column} AS TEXT) WHEN 'real' THEN ${column} END`;
 }
 
-/** The statement without the semicolon at its end, closed by a line break that ends a trailing comment. */
-function open(sql: string): string {
-  return `${sql.replace(/;[\s;]*$/, '')}\n`;
+/** Its value, but integers as text behind U+0001, as {@link decodeExact} reads them. */
+function marked(column: string): string {
+  return `CASE WHEN typeof(${column})='integer' OR typeof(${column})='text' AND unicode(${column})=1 THEN char(1)||${column} ELSE ${column} END`;
 }
 
-/** The query whose rows, in the same order, say what each number of `sql`'s rows exactly is. */
-export function exactQuery(sql: string, columns: number): string {
+/** The statement alone: without the semicolons and comments around it, of which the last one may have no end. */
+function bare(sql: string): string {
+  const [{ start, end }] = splitStatements(sql) as [{ start: number; end: number }];
+  return sql.slice(start, end);
+}
+
+/** The query for the exact values of `sql`'s rows, in the same order: each column as `form` makes it. */
+export function exactQuery(sql: string, columns: number, form = marked): string {
   const names = Array.from({ length: columns }, (_, i) => `c${i}`);
   // Folded into the outer one, it may be planned anew, and its rows come in another order.
-  return `WITH _dosql_exact(${names.join(',')}) AS MATERIALIZED (${open(sql)}) SELECT ${exactColumns(names)} FROM _dosql_exact`;
+  return `WITH _dosql_exact(${names.join(',')}) AS MATERIALIZED (${bare(sql)}) SELECT ${names.map((name) => form(name)).join(',')} FROM _dosql_exact`;
+}
+
+/**
+ * The decoded rows of a read; where one may be rounded, those of a second reading, which may come in another order: then
+ * nothing of the first ones is right. The counts stay theirs. @throws INTEGER_OUT_OF_RANGE in mode `throw`
+ */
+export function exactRows(
+  engine: Engine,
+  sql: string,
+  plan: Plan,
+  values: readonly SqlValue[],
+  rows: unknown[][],
+  mode: IntegerMode,
+): unknown[][] {
+  if (mode === 'number' || !rows.some((row) => row.some(isSuspect))) return rows;
+  const { names, counts } = engine;
+  const exact = engine.exec(exactQuery(sql, names.length), plan, values);
+  for (let r = 0; r < exact.length; r++) decodeExact(exact[r]!, r, names, mode, sql);
+  engine.names = names;
+  engine.counts = counts;
+  return exact;
+}
+
+/** Decodes rows that cannot be read again. @throws INTEGER_OUT_OF_RANGE where one may be rounded */
+export function assertExact(engine: Engine, { sql }: Plan, rows: unknown[][], mode: IntegerMode): void {
+  if (decodeRows(rows) && mode !== 'number' && rows.some((row) => row.some(isSuspect)))
+    throw unreadable(engine.names, sql);
+}
+
+/** Reads one row of {@link exactQuery}, number `index`, in place. @throws INTEGER_OUT_OF_RANGE in mode `throw` */
+export function decodeExact(
+  row: unknown[],
+  index: number,
+  names: readonly string[],
+  mode: IntegerMode,
+  sql: string,
+): void {
+  decodeRows([row]);
+  for (let c = 0; c < row.length; c++) {
+    const value = row[c];
+    if (typeof value !== 'string' || value.charCodeAt(0) !== 1) continue;
+    const text = value.slice(1);
+    row[c] = text.charCodeAt(0) === 1 ? text : integer(text, index, names[c], mode, sql);
+  }
+}
+
+/** The integer of these digits as `mode` wants it. */
+function integer(
+  digits: string,
+  index: number,
+  name: string | undefined,
+  mode: IntegerMode,
+  sql: string,
+): number | bigint | string {
+  if (Number.isSafeInteger(Number(digits))) return Number(digits);
+  if (mode === 'throw') {
+    throw new DosqlError(
+      'INTEGER_OUT_OF_RANGE',
+      `Column ${name} of row ${index + 1} is the integer ${digits}, which a JavaScript number cannot hold. ` +
+        "Ask for { integers: 'bigint' } or 'string', or select CAST(… AS TEXT).",
+      { statement: sql, columns: [String(name)] },
+    );
+  }
+  return mode === 'bigint' ? BigInt(digits) : digits;
 }
 
 /** The statement with what these expressions exactly are appended to its RETURNING list. */
 export function exactReturning(sql: string, expressions: readonly string[]): string {
-  return `${open(sql)},${exactColumns(expressions)}`;
+  return `${bare(sql)},${expressions.map((expression) => numberOf(expression)).join()}`;
 }
 
 /**
  * Puts exact integers where the platform handed out rounded ones, in place.
- * @throws INTEGER_OUT_OF_RANGE in mode `throw`, and in any mode when the second reading does not match the first
+ * @throws INTEGER_OUT_OF_RANGE in mode `throw`, and in any mode when an expression gave two values
  */
 export function restoreIntegers(
   rows: unknown[][],
@@ -50,36 +122,15 @@ export function restoreIntegers(
   mode: IntegerMode,
   sql: string,
 ): void {
-  if (rows.length !== exact.length) throw unreadable(names, sql);
-  for (let r = 0; r < rows.length; r++)
-    restoreRow(rows[r] as unknown[], exact[r] as unknown[], r, names, mode, sql);
-}
-
-/** {@link restoreIntegers} for the row at `index`. */
-export function restoreRow(
-  row: unknown[],
-  exact: unknown[],
-  index: number,
-  names: readonly string[],
-  mode: IntegerMode,
-  sql: string,
-): void {
-  for (let c = 0; c < row.length; c++) {
-    const value = row[c];
-    if (!isSuspect(value)) continue;
-    const known = exact[c];
-    if (known === undefined || known === null || Number(known) !== value) throw unreadable(names, sql);
-    if (typeof known === 'number') continue;
-    if (mode === 'throw') {
-      throw new DosqlError(
-        'INTEGER_OUT_OF_RANGE',
-        `Column ${names[c]} of row ${index + 1} is the integer ${known}, which a JavaScript number cannot hold. ` +
-          "Ask for { integers: 'bigint' } or 'string', or select CAST(… AS TEXT).",
-        { statement: sql, columns: [String(names[c])] },
-      );
+  rows.forEach((row, r) => {
+    for (let c = 0; c < row.length; c++) {
+      const value = row[c];
+      if (!isSuspect(value)) continue;
+      const known = exact[r]![c];
+      if (known === undefined || known === null || Number(known) !== value) throw unreadable(names, sql);
+      if (typeof known !== 'number') row[c] = integer(known as string, r, names[c], mode, sql);
     }
-    row[c] = mode === 'bigint' ? BigInt(known as string) : known;
-  }
+  });
 }
 
 /** @see restoreIntegers */

@@ -9,6 +9,8 @@ const TICKS = 8;
 export class Lock {
   #busy = false;
   readonly #queue: (() => void)[] = [];
+  /** Stop the timers of {@link alarm}, or start them again. */
+  readonly #clocks = new Set<(run: boolean) => void>();
 
   /** True while the lock is held. */
   get busy(): boolean {
@@ -31,6 +33,27 @@ export class Lock {
       if (next) next();
       else this.#busy = false;
     }
+  }
+
+  /** Calls `work` at `time`, or later where {@link tick} had stopped the timers. */
+  alarm(time: number, work: () => void): void {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const clock = (run: boolean) => {
+      clearTimeout(timer as Parameters<typeof clearTimeout>[0]);
+      if (!run) return;
+      timer = setTimeout(() => {
+        this.#clocks.delete(clock);
+        work();
+      }, time - Date.now());
+    };
+    this.#clocks.add(clock);
+    clock(true);
+  }
+
+  /** Starts the timers of all alarms, stops them, or forgets them. */
+  tick(run?: boolean): void {
+    for (const clock of this.#clocks) clock(run ?? false);
+    if (run === undefined) this.#clocks.clear();
   }
 
   /** For the holder: lets pass who comes while `wait` takes, then goes on; who waits behind it goes on waiting. */

@@ -4,7 +4,7 @@ import { analyze } from '../sql/analyze.ts';
 import type { Statement } from '../sql/types.ts';
 import { drain } from './cursor.ts';
 import type { Engine } from './engine.ts';
-import type { IntegerMode } from './integers.ts';
+import { exactRows, type IntegerMode } from './integers.ts';
 import type { Plan } from './plan.ts';
 import { brokenKeys, checkForeignKeys } from './pragmas.ts';
 import { statementError } from './statement-error.ts';
@@ -37,8 +37,7 @@ export function runOversize(
       return runWrite(engine, part, run.values, mode);
     }
     const rows = engine.exec(run.sql, plan, run.values);
-    if (decodeRows(rows) && mode !== 'number') engine.restore(run.sql, plan, run.values, rows, mode);
-    return rows;
+    return decodeRows(rows) ? exactRows(engine, run.sql, plan, run.values, rows, mode) : rows;
   };
   if (plan.reads) {
     const rows = runs.flatMap(one);

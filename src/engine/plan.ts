@@ -8,7 +8,7 @@ import { type RowFactory, rowFactory } from './rows.ts';
 
 /** Signs that RETURNING may give more than the bound values: upserts, sub-selects, calls, large literals, operators. */
 const STORED_OR_COMPUTED =
-  /\b(conflict|replace|select)\b|\bvalues\b.*\w\s*\(|\d{16}|\b0x|\de\+?\d|[*+-]\s*[\d(]|<<|\|\|/is;
+  /\b(conflict|replace|select)\b|\bvalues\b.*\w\s*\(|\d{16}|\b0x|\de\+?\d|[*+/-]\s*[^\s,;]|<<|\|\|/is;
 
 /** What the engine decided about one SQL text. Cached; `plain` ones go straight to `sql.exec`. */
 export interface Plan {

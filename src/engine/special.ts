@@ -1,11 +1,11 @@
 import { DosqlError, isDosqlError } from '../errors/index.ts';
 import type { Engine } from './engine.ts';
 import { needsAsync } from './foreign.ts';
-import type { IntegerMode } from './integers.ts';
+import { assertExact, type IntegerMode } from './integers.ts';
 import { runOversize } from './oversize.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { statementError } from './statement-error.ts';
-import { decodeRows, type SqlValue } from './values.ts';
+import type { SqlValue } from './values.ts';
 
 /** Runs everything that is not one plain read or write. */
 export function runSpecial(
@@ -22,7 +22,7 @@ export function runSpecial(
   const { statement } = plan;
   const run = (): unknown[][] => {
     const rows = engine.exec(plan.sql, plan, values);
-    decodeRows(rows);
+    assertExact(engine, plan, rows, mode);
     return rows;
   };
   if (statement.kind === 'pragma') {

@@ -100,15 +100,14 @@ async function outermost<T>(
     streak.length = 0;
     streak.start = now;
     // Who comes in meanwhile may block all events, this timer too, until its calls are through: they must not wait.
-    await engine.lock.pause(scheduler.wait(0));
+    await engine.lock.pause(new Promise((resolve) => engine.lock.alarm(0, resolve)));
     streak.start = Date.now();
   }
   engine.pragmas.assert();
-  const timeout = Math.min(timeoutMs, MAX_TIMEOUT_MS);
-  const scope = new TransactionScope(parent, Date.now() + timeout);
+  const scope = new TransactionScope(parent, Date.now() + Math.min(timeoutMs, MAX_TIMEOUT_MS));
   let result: T;
   try {
-    result = await inStorage(scope, work, timeout);
+    result = await inStorage(scope, work);
   } catch (error) {
     engine.rolledBack();
     throw error;
@@ -126,25 +125,26 @@ async function nested<T>(
 ): Promise<T> {
   parent.check();
   const deadline = Math.min(parent.deadline, Date.now() + timeoutMs);
-  return inStorage(new TransactionScope(parent, deadline), work, deadline - Date.now());
+  return inStorage(new TransactionScope(parent, deadline), work);
 }
 
 async function inStorage<T>(
   scope: TransactionScope,
   work: (scope: TransactionScope) => Promise<T>,
-  timeout: number,
 ): Promise<T> {
   const { engine } = scope;
+  const { lock } = scope.parent;
   // An error crosses the runtime's transaction unharmed only when it is kept on our side.
   let failure: { error: unknown } | undefined;
+  // workerd: a timer that waits outside cannot fire before this transaction ends, and would hold back those inside.
+  lock.tick(false);
   try {
     return await engine.native.transaction(async () => {
       engine.depth++;
-      let timer: ReturnType<typeof setTimeout> | undefined;
       try {
         const late = new Promise<never>((_, reject) => {
           // A last resort: it fires only while no earlier timer of the object is held back by this very transaction.
-          timer = setTimeout(() => reject(scope.expire()), timeout);
+          scope.lock.alarm(scope.deadline, () => reject(scope.expire()));
         });
         let result: T;
         try {
@@ -160,7 +160,7 @@ async function inStorage<T>(
         failure = { error };
         throw error;
       } finally {
-        clearTimeout(timer as Parameters<typeof clearTimeout>[0]);
+        scope.lock.tick();
         scope.closed = true;
         engine.depth--;
       }
@@ -168,5 +168,7 @@ async function inStorage<T>(
   } catch (error) {
     engine.undone(engine.depth === 0);
     throw failure ? failure.error : error;
+  } finally {
+    lock.tick(true);
   }
 }

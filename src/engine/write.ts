@@ -1,8 +1,8 @@
 import type { Engine } from './engine.ts';
-import { type IntegerMode, isSuspect, unreadable } from './integers.ts';
+import { assertExact, type IntegerMode, isSuspect } from './integers.ts';
 import type { Plan } from './plan.ts';
 import { undoable } from './returning.ts';
-import { decodeRows, type SqlValue } from './values.ts';
+import type { SqlValue } from './values.ts';
 
 /** Runs a plain INSERT, UPDATE or DELETE and returns its RETURNING rows. */
 export function runWrite(
@@ -21,8 +21,7 @@ export function runWrite(
   }
   return commitWrite(engine, plan, () => {
     const rows = engine.exec(plan.sql, plan, values);
-    if (decodeRows(rows) && mode !== 'number' && rows.some((row) => row.some(isSuspect)))
-      throw unreadable(engine.names, plan.sql);
+    assertExact(engine, plan, rows, mode);
     return rows;
   });
 }

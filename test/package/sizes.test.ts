@@ -26,7 +26,7 @@ const driver = { without: /^src\//, limit: 9.5 };
  * go down; ARCHITECTURE.md says what they were meant to be.
  */
 const BUDGETS: Budget[] = [
-  { what: 'core', entries: (entry) => entry === '.', limit: 23.8 },
+  { what: 'core', entries: (entry) => entry === '.', limit: 24.1 },
   { what: 'errors', entries: (entry) => entry === './errors', limit: 2.2 },
   { what: 'driver, async', entries: (entry) => entry === './drizzle', ...driver },
   { what: 'driver, sync', entries: (entry) => entry === './drizzle/sync', ...driver },
@@ -79,7 +79,7 @@ const BUDGETS: Budget[] = [
     what: 'core + wal + cdc',
     entries: (entry) => /^\.(\/wal|\/cdc)?$/.test(entry),
     needs: './cdc',
-    limit: 44.7,
+    limit: 44.8,
   },
   {
     what: 'everything but Parquet, without Drizzle',

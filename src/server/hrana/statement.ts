@@ -1,6 +1,6 @@
 import { drain } from '../../engine/cursor.ts';
 import type { Engine } from '../../engine/engine.ts';
-import { exactQuery } from '../../engine/integers.ts';
+import { exactQuery, numberOf } from '../../engine/integers.ts';
 import { lastChange } from '../../engine/statements.ts';
 import type { DosqlErrorCode } from '../../errors/index.ts';
 import { foldName, quoteIdentifier } from '../../sql/identifier.ts';
@@ -112,7 +112,7 @@ function typesOf(
   const whole = (r: number, c: number) => (Number.isInteger(rows[r]![c]) ? `${rows[r]![c]}` : undefined);
   const { plan, values } = outside ?? own;
   if (inspection.access === 'read' && (plan.plain || outside) && plan.statement.verb !== 'EXPLAIN') {
-    const exact = engine.exec(exactQuery(plan.sql, columns.length), plan, values);
+    const exact = engine.exec(exactQuery(plan.sql, columns.length, numberOf), plan, values);
     // A statement of chance gives others the second time; what it gave was whole.
     return (r, c) => {
       const value = exact[r]?.[c];

@@ -202,6 +202,45 @@ describe('asynchronous transactions', () => {
       expect(await ids()).toEqual([2]);
     }));
 
+  it('fail at their deadline whether it comes within a nested one or after it', () =>
+    inObject(async (storage) => {
+      const { db, ids, insert } = await opened(storage);
+      const never = new Promise<void>(() => {});
+      const deep = (tx: Transaction, levels: number): Promise<void> =>
+        tx.transaction(async (inner) => {
+          await inner.run('INSERT INTO t (id) VALUES (?)', [levels]);
+          await (levels ? deep(inner, levels - 1) : never);
+        });
+      for (const work of [
+        (tx: Transaction) => deep(tx, 0),
+        (tx: Transaction) => deep(tx, 2),
+        async (tx: Transaction) => {
+          await tx.transaction((inner) => inner.run('INSERT INTO t (id) VALUES (3)'));
+          await never;
+        },
+      ]) {
+        const attempt = db.transaction(work, { timeoutMs: 30 });
+        await expect(attempt).rejects.toMatchObject({ code: 'TRANSACTION_TIMEOUT' });
+        expect(await ids()).toEqual([]);
+      }
+      await insert(4);
+      expect(await ids()).toEqual([4]);
+    }));
+
+  it('fail at their deadline while others pause after a long run', async () => {
+    const stub = freshStub();
+    const attempt = (work: (tx: Transaction) => Promise<unknown>) =>
+      inObject(async (storage) => {
+        const db = await DB('t', { storage });
+        return db.transaction(work, { timeoutMs: 60 }).catch(({ code }) => code);
+      }, stub);
+    const never = () => new Promise<never>(() => {});
+    const quick = (tx: Transaction) => tx.query('SELECT 1');
+    const all = [never, quick, quick, (tx: Transaction) => tx.transaction(never), quick, never, quick];
+    const ends = await Promise.all(all.map(attempt));
+    expect(ends.map((end) => typeof end)).toEqual(all.map((work) => (work === quick ? 'object' : 'string')));
+  });
+
   it('survive a failed statement that is caught, and keep what came before it', () =>
     inObject(async (storage) => {
       const { db, ids } = await opened(storage);

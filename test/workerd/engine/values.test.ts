@@ -210,6 +210,24 @@ describe('values', () => {
       ).toEqual([{ a: 3, b: 9223372036854775807n }]);
     }));
 
+  it('keeps no row when arithmetic on what is bound gives a number too large to give', () =>
+    inObject(async (storage) => {
+      const db = await DB('t', { storage });
+      await db.run('CREATE TABLE a (n INTEGER, m INTEGER DEFAULT 9e18)');
+      const big = [3_000_000_000, 3_000_000_000];
+      const inserts: [sql: string, values: number[]][] = [
+        ['INSERT INTO a VALUES (?, ?) RETURNING n*m', big],
+        ['INSERT INTO a VALUES (?, ?) RETURNING n * "m"', big],
+        ['INSERT INTO a VALUES (?*?, 1) RETURNING n', big],
+        ['INSERT INTO a VALUES (?1/?2, 1) RETURNING n', [3e9, 1e-8]],
+        ['INSERT INTO a VALUES (?, ?) RETURNING n+m', [9e15, 9e15]],
+        ['INSERT INTO a (n) VALUES (?) RETURNING m', [1]],
+      ];
+      for (const [sql, values] of inserts)
+        await expect(db.run(sql, values), sql).rejects.toMatchObject({ code: 'INTEGER_OUT_OF_RANGE' });
+      expect((await db.query('SELECT * FROM a')).rows).toEqual([]);
+    }));
+
   it('never loses a column in values-shaped rows; in objects the later name wins', () =>
     inObject(async (storage) => {
       const db = await DB('t', { storage });
