@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { timeTravel } from '../../../src/history/index.ts';
+import { DB } from '../../../src/index.ts';
+import { changeLog } from '../../../src/wal/index.ts';
+import { inObject } from '../object.ts';
+import { changesAfter } from './open.ts';
+
+const open = (storage: DurableObjectStorage) =>
+  DB('t', { storage, extensions: [changeLog({ tables: '*' }), timeTravel()] });
+
+const rebuild = (table: string, columns: string, list: string) => [
+  `CREATE TABLE __new_${table} (${columns}`,
+  `INSERT INTO __new_${table} (${list}) SELECT ${list} FROM ${table}`,
+  `DROP TABLE ${table}`,
+  `ALTER TABLE __new_${table} RENAME TO ${table}`,
+];
+
+describe('a table that is made anew', () => {
+  it('with another type of a column tells what values became, and what they were', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, phone TEXT, n INTEGER)');
+      await db.run("INSERT INTO t VALUES (1, '007', 1), (2, 'x', 2), (3, '5', 3)");
+      const { lsn } = db.log.head();
+      await db.batch(rebuild('t', 'id INTEGER PRIMARY KEY, phone INTEGER, n REAL)', 'id, phone, n'));
+      expect(await changesAfter(db, lsn)).toEqual(['update t: 1 007 1 → 1 7 1', 'update t: 3 5 3 → 3 5 3']);
+      const past = db.asOf({ lsn });
+      expect(past.querySync('SELECT id, phone FROM t ORDER BY id', [], { rows: 'values' }).rows).toEqual([
+        [1, '007'],
+        [2, 'x'],
+        [3, '5'],
+      ]);
+    }));
+
+  it('with another type of its key, WITHOUT ROWID, has a new history', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE t (k TEXT PRIMARY KEY, v) WITHOUT ROWID');
+      await db.run("INSERT INTO t VALUES ('007', 1), ('x', 2)");
+      const { lsn } = db.log.head();
+      await db.batch(rebuild('t', 'k INTEGER PRIMARY KEY, v) WITHOUT ROWID', 'k, v'));
+      await db.run('UPDATE t SET v = 3 WHERE k = 7');
+      expect(await changesAfter(db, lsn)).toEqual([
+        'delete t: 007 1 → -',
+        'delete t: x 2 → -',
+        'insert t: - → 7 1',
+        'insert t: - → x 2',
+        'update t: 7 1 → 7 3',
+      ]);
+    }));
+});
