@@ -48,4 +48,23 @@ describe('a table that is made anew', () => {
         'update t: 7 1 → 7 3',
       ]);
     }));
+
+  it('keeps its own history, not that of one which had its name before', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)');
+      await db.run('CREATE TABLE gone (id INTEGER PRIMARY KEY, v TEXT)');
+      await db.run("INSERT INTO gone VALUES (1, 'of another')");
+      await db.run("INSERT INTO t VALUES (1, 'a'), (2, 'b')");
+      await db.run('DROP TABLE gone');
+      await db.run('ALTER TABLE t RENAME TO gone');
+      const { lsn } = db.log.head();
+      await db.batch(rebuild('gone', 'id INTEGER PRIMARY KEY, v TEXT NOT NULL)', 'id, v'));
+      await db.run("UPDATE gone SET v = 'c' WHERE id = 2");
+      expect(await changesAfter(db, lsn)).toEqual(['update gone: 2 b → 2 c']);
+      expect(db.asOf({ lsn }).querySync('SELECT * FROM gone').rows).toEqual([
+        { id: 1, v: 'a' },
+        { id: 2, v: 'b' },
+      ]);
+    }));
 });
