@@ -11,6 +11,9 @@ const LIST = /^(`.*?`)(\)(?: WHERE .*)?)$/s;
 
 const GENERATED = /^ALTER TABLE `(.+?)` ADD (`(.+?)` .*\bGENERATED ALWAYS AS .*)$/s;
 
+/** The key of a column, declared beside it. */
+const INLINE = /^(`(.+?)` .*) REFERENCES (.+?)\s*\((.+?)\)(.*)$/s;
+
 /** Texts, names, and what stands between them. */
 const PIECE = /'(?:[^']|'')*'|`[^`]*`|[(),]|[^'`(),]+/g;
 
@@ -30,7 +33,14 @@ function declared(create = ''): string {
       parts[parts.length - 1] += piece;
   }
   return parts
-    .map((part) => part.trim())
+    .flatMap((part) => {
+      const text = part.trim();
+      const [, column, name, table, to, rules] = INLINE.exec(text) ?? [];
+      if (column === undefined) return text;
+      const quoted = (id = '') => `\`${id.replaceAll('`', '')}\``;
+      const key = `FOREIGN KEY (${quoted(name)}) REFERENCES ${quoted(table)}(${quoted(to)})`;
+      return [column, `${key}${rules || ' ON UPDATE no action ON DELETE no action'}`];
+    })
     .sort()
     .join(',\n');
 }
