@@ -26,7 +26,7 @@ export function logDrop(store: LogStore, table: TrackedTable, live: readonly { n
   const heir = live.find(({ name }) => foldName(name) === foldName(`__new_${table.name}`));
   const successor = heir && describeTable(store.engine.sql, heir.name);
   if (!successor || !sameIdentity(successor, table)) {
-    logRows(store, table, 3, 'o', `${old} AS o`);
+    logLoss(store, table, table.name);
     return;
   }
   const other = `main.${quoteIdentifier(heir.name)}`;
@@ -74,6 +74,11 @@ export function sameIdentity(a: Description, b: TrackedTable): boolean {
     (!a.collations ||
       a.columns.every(({ name, kind }) => !isKey.has(name) || kinds.get(foldName(name)) === kind))
   );
+}
+
+/** The rows of a table, which is called `name` now, are not those of the logged one any more. */
+export function logLoss(store: LogStore, table: TrackedTable, name: string): void {
+  logRows(store, table, 3, 'o', `main.${quoteIdentifier(name)} AS o`);
 }
 
 /** A table of a dropped one's name came with rows of its own. */

@@ -49,13 +49,43 @@ describe('a table that is made anew', () => {
       ]);
     }));
 
-  it('keeps its own history, not that of one which had its name before', () =>
+  it('under another name than that of drizzle-kit goes on with the history of its name', () =>
+    inObject(async (storage) => {
+      const db = await open(storage);
+      await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)');
+      await db.run("INSERT INTO t VALUES (1, 'a'), (2, 'b')");
+      const { lsn } = db.log.head();
+      await db.migrate([
+        {
+          id: '1',
+          sql: `CREATE TABLE t_v2 (id INTEGER PRIMARY KEY, v TEXT NOT NULL);
+            INSERT INTO t_v2 SELECT id, v FROM t WHERE id = 1; DROP TABLE t; ALTER TABLE t_v2 RENAME TO t`,
+        },
+      ]);
+      await db.run("INSERT INTO t VALUES (3, 'c')");
+      expect(db.asOf({ lsn }).querySync('SELECT id FROM t').rows).toEqual([{ id: 1 }, { id: 2 }]);
+      const rows = new Map<string, unknown>();
+      for (const { table, op, key, after } of (await db.log.read()).events) {
+        if (op === 'schema' || op === 'message') continue;
+        const name = `${table} ${key['id']}`;
+        expect(rows.has(name), `${op} ${name}`).toBe(op !== 'insert');
+        if (op === 'delete') rows.delete(name);
+        else rows.set(name, after['v']);
+      }
+      expect([...rows]).toEqual([
+        ['t 1', 'a'],
+        ['t 3', 'c'],
+      ]);
+    }));
+
+  it('keeps the history of its name, also where another table had that before', () =>
     inObject(async (storage) => {
       const db = await open(storage);
       await db.run('CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)');
       await db.run('CREATE TABLE gone (id INTEGER PRIMARY KEY, v TEXT)');
       await db.run("INSERT INTO gone VALUES (1, 'of another')");
       await db.run("INSERT INTO t VALUES (1, 'a'), (2, 'b')");
+      const before = db.log.head();
       await db.run('DROP TABLE gone');
       await db.run('ALTER TABLE t RENAME TO gone');
       const { lsn } = db.log.head();
@@ -66,5 +96,8 @@ describe('a table that is made anew', () => {
         { id: 1, v: 'a' },
         { id: 2, v: 'b' },
       ]);
+      const past = db.asOf({ lsn: before.lsn });
+      expect(past.querySync('SELECT * FROM gone').rows).toEqual([{ id: 1, v: 'of another' }]);
+      expect(past.querySync('SELECT v FROM t').rows).toEqual([{ v: 'a' }, { v: 'b' }]);
     }));
 });
