@@ -123,11 +123,11 @@ describe('dosql push', () => {
        export const c = sqliteTable('child', { id: integer().primaryKey()${column} });
        export const k = sqliteTable('checked', { id: integer().primaryKey() }, (t) => [check('c', sql\`\${t.id} > 0\`)]);`;
     await push('rules', schema(''));
-    const wanted = schema(", p: integer().references(() => p.id, { onDelete: 'cascade' })");
+    const wanted = schema(", q: text(), p: integer().references(() => p.id, { onDelete: 'cascade' })");
     expect(await push('rules', wanted)).toMatchObject({ code: 0, applied: true });
     const db = client('rules');
     await db.run('INSERT INTO "a parent" VALUES (1)');
-    await db.run('INSERT INTO child VALUES (1, 1), (2, NULL)');
+    await db.run('INSERT INTO child (id, p) VALUES (1, 1), (2, NULL)');
     await db.run('DELETE FROM "a parent"');
     expect((await db.query('SELECT id FROM child')).rows).toEqual([{ id: 2 }]);
     expect((await push('rules', wanted)).statements).toEqual([]);
