@@ -3,6 +3,7 @@ import type { Client } from '../src/client/connect.ts';
 import { DosqlError, isDosqlError } from '../src/errors/index.ts';
 import { quoteIdentifier, unquoteIdentifier } from '../src/sql/identifier.ts';
 import { project } from './kit.ts';
+import { type Described, withRules } from './references.ts';
 import { renamesIn, withRenames } from './renames.ts';
 import { expressionsOf, type Present, withoutRepeated, withoutUnchanged } from './unchanged.ts';
 
@@ -27,7 +28,8 @@ interface Chunks {
 
 /** Compares the database with the tables of `schema`, through drizzle-kit. @throws DosqlError */
 export async function planPush(client: Client, schema: Record<string, unknown>): Promise<Plan> {
-  const { pushSQLiteSchema } = project('drizzle-kit/api') as {
+  const { pushSQLiteSchema, generateSQLiteDrizzleJson } = project('drizzle-kit/api') as {
+    generateSQLiteDrizzleJson(schema: Record<string, unknown>): Promise<Described>;
     pushSQLiteSchema(schema: Record<string, unknown>, database: unknown): Promise<Pushed>;
   };
   const hidden = await virtualTables(client);
@@ -47,7 +49,8 @@ export async function planPush(client: Client, schema: Record<string, unknown>):
     },
     renamesIn(printed),
   );
-  const statements = withoutRepeated(expressionsOf(said));
+  const described = await generateSQLiteDrizzleJson(schema);
+  const statements = withoutRepeated(expressionsOf(withRules(said, described)));
   const { rows } = await client.query<Present>(
     'SELECT type, name, sql FROM sqlite_master WHERE sql NOT NULL',
   );

@@ -11,6 +11,9 @@ const LIST = /^(`.*?`)(\)(?: WHERE .*)?)$/s;
 
 const GENERATED = /^ALTER TABLE `(.+?)` ADD (`(.+?)` .*\bGENERATED ALWAYS AS .*)$/s;
 
+/** The key of a column, declared beside it. */
+const INLINE = /^(`(.+?)` .*) REFERENCES (.+?)\s*\((.+?)\)(.*)$/s;
+
 /** Texts, names, and what stands between them. */
 const PIECE = /'(?:[^']|'')*'|`[^`]*`|[(),]|[^'`(),]+/g;
 
@@ -30,7 +33,14 @@ function declared(create = ''): string {
       parts[parts.length - 1] += piece;
   }
   return parts
-    .map((part) => part.trim())
+    .flatMap((part) => {
+      const text = part.trim();
+      const [, column, name, table, to, rules] = INLINE.exec(text) ?? [];
+      if (column === undefined) return text;
+      const quoted = (id = '') => `\`${id.replaceAll('`', '')}\``;
+      const key = `FOREIGN KEY (${quoted(name)}) REFERENCES ${quoted(table)}(${quoted(to)})`;
+      return [column, `${key}${rules || ' ON UPDATE no action ON DELETE no action'}`];
+    })
     .sort()
     .join(',\n');
 }
@@ -62,12 +72,15 @@ export function expressionsOf(statements: readonly string[]): string[] {
 export function withoutUnchanged(statements: readonly string[], present: readonly Present[]): string[] {
   const drop = new Set<string>();
   const rebuilt = new Set<string>();
-  const texts = (table: string, all: readonly (string | undefined)[]) =>
+  // A rename has quoted names in another way.
+  const plain = (text: string | null) => (text ?? '').replaceAll('"', '`');
+  const texts = (table: string, all: readonly string[]) =>
     all
-      .filter((text) => text && INDEX.exec(text)?.[2] === table)
+      .map(plain)
+      .filter((text) => INDEX.exec(text)?.[2] === table)
       .sort()
       .join(';');
-  const now = present.map(({ sql }) => sql);
+  const now = present.map(({ sql }) => plain(sql));
   for (const text of statements) {
     const table = REBUILD.exec(text)?.[1];
     if (table === undefined) continue;
@@ -89,7 +102,7 @@ export function withoutUnchanged(statements: readonly string[], present: readonl
   }
   for (const text of statements) {
     const [, name, table] = INDEX.exec(text) ?? [];
-    if (name === undefined || rebuilt.has(table!) || !now.includes(text)) continue;
+    if (name === undefined || rebuilt.has(table!) || !now.includes(plain(text))) continue;
     drop.add(text).add(`DROP INDEX \`${name}\``);
   }
   for (const text of statements) {

@@ -26,7 +26,7 @@ export function logDrop(store: LogStore, table: TrackedTable, live: readonly { n
   const heir = live.find(({ name }) => foldName(name) === foldName(`__new_${table.name}`));
   const successor = heir && describeTable(store.engine.sql, heir.name);
   if (!successor || !sameIdentity(successor, table)) {
-    logRows(store, table, 3, 'o', `${old} AS o`);
+    logLoss(store, table, table.name);
     return;
   }
   const other = `main.${quoteIdentifier(heir.name)}`;
@@ -41,8 +41,9 @@ export function logDrop(store: LogStore, table: TrackedTable, live: readonly { n
       ].join(' AND ');
   const names = new Set(successor.columns.map(({ name }) => foldName(name)));
   const common = table.columns.map(({ name }) => name).filter((name) => names.has(foldName(name)));
+  // The plus takes a column's affinity away, by which '007' equals what a column of another type made of it.
   const exactly = (row: string) =>
-    common.map((name) => `${columnList([name], `${row}.`)} COLLATE BINARY`).join();
+    common.map((name) => `${columnList([name], `+${row}.`)} COLLATE BINARY`).join();
   // Keys become free before other rows take them.
   logRows(store, table, 3, 'o', `${old} AS o WHERE NOT EXISTS(SELECT 1 FROM ${other} AS n WHERE ${same})`);
   logRows(
@@ -62,13 +63,22 @@ export function logDrop(store: LogStore, table: TrackedTable, live: readonly { n
   table.heir = foldName(heir.name);
 }
 
-/** Rows of both are told apart in the log by the same key, or by rowid and named by the same key. */
+/** Rows of both are told apart in the log by the same key, kept in the same slots, or by rowid and named by the same key. */
 export function sameIdentity(a: Description, b: TrackedTable): boolean {
   const rowidOnly = a.integerKey && b.integerKey;
+  const kinds = new Map(b.columns.map(({ name, slot }) => [foldName(name), slot[0]]));
+  const isKey = new Set(a.key);
   return (
     String(a.collations) === String(b.collations) &&
-    (rowidOnly || String(a.key.map(foldName)) === String(b.key.map(foldName)))
+    (rowidOnly || String(a.key.map(foldName)) === String(b.key.map(foldName))) &&
+    (!a.collations ||
+      a.columns.every(({ name, kind }) => !isKey.has(name) || kinds.get(foldName(name)) === kind))
   );
+}
+
+/** The rows of a table, which is called `name` now, are not those of the logged one any more. */
+export function logLoss(store: LogStore, table: TrackedTable, name: string): void {
+  logRows(store, table, 3, 'o', `main.${quoteIdentifier(name)} AS o`);
 }
 
 /** A table of a dropped one's name came with rows of its own. */

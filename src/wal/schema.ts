@@ -4,7 +4,7 @@ import { foldName } from '../sql/identifier.ts';
 import type { Statement } from '../sql/types.ts';
 import { type Choice, describeChosen, type LiveTable } from './chosen.ts';
 import { defaultOf } from './default.ts';
-import { logDrop, logReturn, sameIdentity } from './rebuild.ts';
+import { logDrop, logLoss, logReturn, sameIdentity } from './rebuild.ts';
 import { replacersOf, type Trigger } from './replacers.ts';
 import type { LogStore } from './store.ts';
 import { type DescribedColumn, imageOf, MAX_SLOTS, type TrackedTable } from './table.ts';
@@ -55,7 +55,12 @@ export class SchemaFollower {
     for (const table of present) {
       const name = foldName(captured ? (captured.get(triggerNames(table)[0]!) ?? '') : table.name);
       const found = live.get(name) ?? [...live.values()].find(({ root }) => this.#roots.get(root) === name);
-      if (found) table.name = found.name;
+      if (found && this.#replaces(table, found.name)) {
+        this.#dropTriggers(table);
+        logLoss(store, table, found.name);
+        table.dropped = this.#note(table, 'drop');
+        this.#save(table);
+      } else if (found) table.name = found.name;
       else {
         table.dropped = this.#note(table, 'drop');
         // What it lost behind the back of the log nobody knows: its history ends, also when a table has its name.
@@ -94,6 +99,13 @@ export class SchemaFollower {
   #captured(): Map<string, string> {
     const sql = "SELECT name,tbl_name FROM sqlite_master WHERE type='trigger'";
     return new Map(this.store.all(sql) as [string, string][]);
+  }
+
+  /** A table took the name of a dropped one, whose entries would be mixed with its own: it goes on as that one. */
+  #replaces(table: TrackedTable, name: string): boolean {
+    const folded = foldName(name);
+    const dropped = this.store.tables.get(folded)?.dropped;
+    return dropped !== undefined && folded !== foldName(table.name);
   }
 
   #track(found: LiveTable, withRows: boolean): void {

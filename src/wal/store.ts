@@ -125,8 +125,10 @@ export class LogStore extends OwnTables implements LogSource {
   changed(): void {
     this.version++;
     this.tables.clear();
-    const newest = [...this.byId.values()].sort((a, b) => Number(!a.dropped) - Number(!b.dropped));
-    for (const table of newest) this.tables.set(foldName(table.name), table);
+    // A name is that of the table which has it, else of the one that had it last: a rebuilt one is dropped for a moment.
+    const end = ({ dropped = Number.MAX_VALUE }: TrackedTable) => dropped;
+    for (const table of [...this.byId.values()].sort((a, b) => end(a) - end(b)))
+      this.tables.set(foldName(table.name), table);
     this.#most = new WeakMap();
     for (const { name } of this.segments) this.engine.internal.add(name);
     this.#from = `main._dosql_log`;

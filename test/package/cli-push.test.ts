@@ -11,7 +11,17 @@ beforeAll(async () => {
   workerd = await Workerd.create('test/package/cli/worker.ts');
   await workerd.start();
   shell = await Shell.create('drizzle-kit', 'drizzle-orm', '@libsql/client');
-  token = await tokenFor(['push', 'pull', 'loss', 'virtual', 'renamed', 'named', 'unread', 'generated']);
+  token = await tokenFor([
+    'push',
+    'pull',
+    'loss',
+    'virtual',
+    'renamed',
+    'named',
+    'unread',
+    'generated',
+    'rules',
+  ]);
 });
 afterAll(async () => {
   await shell.remove();
@@ -21,7 +31,7 @@ afterAll(async () => {
 const url = (name: string) => `${workerd.url}/databases/${name}/`;
 const client = (name: string) => connect(url(name), { token });
 const imports =
-  "import { sqliteTable, integer, text, real, index, uniqueIndex } from 'drizzle-orm/sqlite-core';\nimport { sql } from 'drizzle-orm';\n";
+  "import { sqliteTable, integer, text, real, index, uniqueIndex, check } from 'drizzle-orm/sqlite-core';\nimport { sql } from 'drizzle-orm';\n";
 
 async function push(name: string, schema: string, ...args: string[]) {
   shell.write('schema.ts', imports + schema);
@@ -105,6 +115,22 @@ describe('dosql push', () => {
     const second = await push('push', schema);
     expect(second.statements).toEqual([]);
     expect(second).toMatchObject({ code: 0, applied: false });
+  });
+
+  test('adds a column that refers to a table with the rules of its key', async () => {
+    const schema = (column: string) =>
+      `export const p = sqliteTable('a parent', { id: integer().primaryKey() });
+       export const c = sqliteTable('child', { id: integer().primaryKey()${column} });
+       export const k = sqliteTable('checked', { id: integer().primaryKey() }, (t) => [check('c', sql\`\${t.id} > 0\`)]);`;
+    await push('rules', schema(''));
+    const wanted = schema(", q: text(), p: integer().references(() => p.id, { onDelete: 'cascade' })");
+    expect(await push('rules', wanted)).toMatchObject({ code: 0, applied: true });
+    const db = client('rules');
+    await db.run('INSERT INTO "a parent" VALUES (1)');
+    await db.run('INSERT INTO child (id, p) VALUES (1, 1), (2, NULL)');
+    await db.run('DELETE FROM "a parent"');
+    expect((await db.query('SELECT id FROM child')).rows).toEqual([{ id: 2 }]);
+    expect((await push('rules', wanted)).statements).toEqual([]);
   });
 
   test('loses data only when it is told to, and then in one transaction', async () => {
