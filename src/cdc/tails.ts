@@ -131,7 +131,7 @@ export class Tails {
         const state = loadTail(socket);
         // It may have subscribed anew meanwhile.
         if (!state || state.epoch !== epoch || state.sent !== sent || state.rows?.[0] !== rows?.[0]) continue;
-        if (text.length > MESSAGE_CHARS) this.#resync(socket, 'too large', { epoch, lsn });
+        if (text.length > MESSAGE_CHARS) this.#resync(socket, 'too large', to);
         else {
           const open = text ? [...state.open, markOf(to)] : state.open;
           this.#move(socket, { ...state, sent: lsn, rows: next, open }, text);
@@ -176,9 +176,9 @@ export class Tails {
     }
   }
 
-  #resync(socket: WebSocket, reason: string, { epoch, lsn }: { epoch: string; lsn: number }): void {
+  #resync(socket: WebSocket, reason: string, at: Position): void {
     const state: TailState = { ...loadTail(socket)!, open: [], rows: undefined, stale: true };
-    this.#move(socket, state, { type: 'resync', reason, at: `${epoch}.${lsn}` });
+    this.#move(socket, state, { type: 'resync', reason, at: positionText(at) });
   }
 
   /** First the state: a message twice cannot be told from two. A socket that cannot keep it ends, and no other one. */
