@@ -120,7 +120,8 @@ export class Tails {
       const { epoch } = head;
       let text: string;
       let part: Part;
-      let fits = true;
+      let to: Position;
+      let fits: boolean;
       // What events weigh is a guess: they are fewer each time until they fit.
       for (let most = MESSAGE_BYTES / 2; ; most /= 4) {
         part = await (rows ? this.#rows(first, rows, most) : this.#changes(first, most));
@@ -128,8 +129,9 @@ export class Tails {
         const kept = events.filter(
           (event) => (rows || !ops || ops.includes(event.op)) && (!where || where(event)),
         );
-        const to = positionText({ epoch, lsn, rows: next });
-        const about = { from: positionText({ epoch, lsn: sent, rows }), to, events: kept.map(plainEvent) };
+        to = { epoch, lsn, rows: next };
+        const from = positionText({ epoch, lsn: sent, rows });
+        const about = { from, to: positionText(to), events: kept.map(plainEvent) };
         text = '';
         if (rows) text = JSON.stringify({ type: 'snapshot', done: !next, ...about });
         else if (kept.length) text = JSON.stringify({ type: 'changes', ...about });
@@ -137,12 +139,11 @@ export class Tails {
         if (fits || events.length < 2) break;
       }
       const { lsn, next, done } = part;
-      const to = { epoch, lsn, rows: next };
       for (const socket of group) {
         const state = loadTail(socket);
         // It may have subscribed anew meanwhile.
         if (!state || state.epoch !== epoch || state.sent !== sent || state.rows?.[0] !== rows?.[0]) continue;
-        if (!fits) this.#resync(socket, 'too large', { epoch, lsn });
+        if (!fits) this.#resync(socket, 'too large', to);
         else {
           const open = text ? [...state.open, markOf(to)] : state.open;
           this.#move(socket, { ...state, sent: lsn, rows: next, open }, text);
@@ -191,9 +192,9 @@ export class Tails {
     }
   }
 
-  #resync(socket: WebSocket, reason: string, { epoch, lsn }: { epoch: string; lsn: number }): void {
+  #resync(socket: WebSocket, reason: string, at: Position): void {
     const state: TailState = { ...loadTail(socket)!, open: [], rows: undefined, stale: true };
-    this.#move(socket, state, { type: 'resync', reason, at: `${epoch}.${lsn}` });
+    this.#move(socket, state, { type: 'resync', reason, at: positionText(at) });
   }
 
   /** First the state: a message twice cannot be told from two. A socket that cannot keep it ends, and no other one. */

@@ -79,6 +79,19 @@ describe('a tail with a snapshot', () => {
     for (const message of client.messages) expect(JSON.stringify(message).length).toBeLessThan(1_000_000);
   });
 
+  it('goes on behind a row that no message can hold, where the client says so', async () => {
+    const stub = fresh();
+    await stub.write(fill(1, 5), 'UPDATE items SET sku = hex(zeroblob(600000)) WHERE id = 3');
+    const client = await Client.connect(stub, { snapshot: true, limit: 1 });
+    await client.until(() => client.messages.some(({ type }) => type === 'resync'));
+    const { reason, at } = client.messages.find(({ type }) => type === 'resync')!;
+    expect(reason).toBe('too large');
+    client.say({ type: 'subscribe', since: at });
+    await client.until(() => complete(client));
+    const rows = client.messages.flatMap(({ type, events }) => (type === 'snapshot' ? events : []));
+    expect(rows.map(({ after }) => after['id'])).toEqual([1, 2, 4, 5]);
+  });
+
   it('begins anew when the client asks for it, and with the history it needs gone tells it to resync', async () => {
     const stub = fresh();
     await stub.write(fill(1, 60));
