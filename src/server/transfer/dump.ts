@@ -2,6 +2,7 @@ import { drain } from '../../engine/cursor.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { foldName, quoteIdentifier } from '../../sql/identifier.ts';
 import { type SqlValue, sqlLiteral } from '../../sql/literal.ts';
+import { tokenize } from '../../sql/tokenizer.ts';
 import type { Cell } from './cell.ts';
 import { csvField } from './csv.ts';
 import { InsertWriter } from './insert.ts';
@@ -30,9 +31,9 @@ export async function* sqlDump(engine: Engine, schema: Schema, pages: ReadPages)
   yield 'COMMIT;\n';
 }
 
-/** A statement of the schema may end in a comment, which would take the semicolon with it. */
+/** Without a comment at its end, which would take the semicolon with it or, never closed, the rest of the dump. */
 function ended(sql: string): string {
-  return `${sql}${/--[^\n]*$/.test(sql) ? '\n' : ''};\n`;
+  return `${sql.slice(0, tokenize(sql).at(-1))};\n`;
 }
 
 /** What was set on an FTS5 table is in no CREATE statement. */

@@ -53,6 +53,10 @@ export async function exportDatabase(request: Request, context: TransferContext)
   if (!hot) for (const { name } of schema.tables) requireHere(engine, name);
   const source = new Source(context, consistency, schema, hot);
   const [only] = schema.tables;
+  if (format !== 'sql' && only!.columns.length === 0)
+    throw new DosqlError('UNSUPPORTED_STATEMENT', `Table ${only!.name} has no own rows.`, {
+      table: only!.name,
+    });
   const text =
     format === 'sql'
       ? sqlDump(engine, schema, (table) => source.pages(table))

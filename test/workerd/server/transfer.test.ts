@@ -152,6 +152,38 @@ describe('an export', () => {
     },
   );
 
+  test('loses nothing behind a comment that is never closed', async () => {
+    const schema = async (db: Database) =>
+      (await db.query("SELECT name FROM sqlite_master WHERE name NOT GLOB '_*' ORDER BY name")).rows;
+    const made = [
+      'CREATE TABLE t (a)',
+      'CREATE INDEX i ON t (a) /* never closed',
+      'CREATE INDEX j ON t (a) -- closed',
+      'CREATE VIEW v AS SELECT 1 AS a /* never closed',
+      'CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END',
+    ];
+    const [dump, before] = await inObject(async (storage) => {
+      const db = await open(storage);
+      for (const sql of made) await db.run(sql);
+      return [await text(db), await schema(db)] as const;
+    });
+    expect(before).toHaveLength(5);
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await load(db, dump, 'id=1');
+      expect(await schema(db)).toEqual(before);
+    });
+  });
+
+  test('of rows refuses a table that has none of its own', async () => {
+    await inObject(async (storage) => {
+      const db = await open(storage);
+      await fill(db);
+      for (const query of ['format=ndjson&table=docs_fts', 'format=csv&table=words'])
+        await expect(text(db, query)).rejects.toMatchObject({ code: 'UNSUPPORTED_STATEMENT' });
+    });
+  });
+
   test('that nobody reads any more lets the others go on', async () => {
     await inObject(async (storage) => {
       const db = await open(storage);
