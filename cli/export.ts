@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import { createWriteStream, renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { Command, Option } from 'commander';
+import type { Client } from '../src/client/connect.ts';
 import { DosqlError } from '../src/errors/index.ts';
 import { CONTENT_TYPES, FORMATS, type Format } from '../src/server/transfer/formats.ts';
 import { clientOf, type RemoteOptions, remote } from './remote.ts';
@@ -48,33 +50,41 @@ export function exportCommand(output: Output): Command {
       const { out, format, table = [], consistency, tier } = options;
       const search = new URLSearchParams({ format, consistency, tier });
       for (const name of table) search.append('table', name);
-      const response = await clientOf(url, options).request(`export?${search}`);
-      const type = response.headers.get('content-type');
-      // A page of some other server would be kept as a backup.
-      if (!type?.startsWith(CONTENT_TYPES[format]))
-        throw new DosqlError(
-          'CONNECTION_FAILED',
-          `The answer is ${type ?? 'of no type'}, no export: is this the address of a database?`,
-        );
-      if (!out) {
-        await write(response, output.stdout as unknown as Sink);
-        return;
-      }
       const part = `${out}.part`;
-      const file = createWriteStream(part);
+      // Before anything is asked for: an answer that nobody reads would keep the command waiting.
+      const file = out === undefined ? undefined : await open(part, 'w');
+      const sink = file ? { write: (chunk: Uint8Array) => file.appendFile(chunk) } : output.stdout;
       try {
-        const bytes = await write(response, file);
-        file.end();
-        await once(file, 'finish');
+        const bytes = await download(clientOf(url, options), search, format, sink as Sink);
+        if (!file || out === undefined) return;
+        await file.close();
         renameSync(part, out);
         const text = options.json ? JSON.stringify({ file: out, bytes }) : `${out}: ${bytes} bytes`;
         output.stdout.write(`${text}\n`);
       } catch (error) {
-        file.destroy();
-        rmSync(part, { force: true });
+        await file?.close();
+        if (file) rmSync(part, { force: true });
         throw error;
       }
     });
+}
+
+/** @throws CONNECTION_FAILED when the answer is no export, and as {@link write} */
+async function download(
+  client: Client,
+  search: URLSearchParams,
+  format: Format,
+  sink: Sink,
+): Promise<number> {
+  const response = await client.request(`export?${search}`);
+  const type = response.headers.get('content-type');
+  // A page of some other server would be kept as a backup.
+  if (!type?.startsWith(CONTENT_TYPES[format]))
+    throw new DosqlError(
+      'CONNECTION_FAILED',
+      `The answer is ${type ?? 'of no type'}, no export: is this the address of a database?`,
+    );
+  return write(response, sink);
 }
 
 /** @throws DATABASE_CHANGED, CONNECTION_FAILED when the stream breaks off */
@@ -85,7 +95,7 @@ async function write(response: Response, sink: Sink): Promise<number> {
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       bytes += chunk.length;
       tail = (tail + new TextDecoder().decode(chunk)).slice(-300);
-      if (sink.write(chunk) === false && sink.once) await once(sink as never, 'drain');
+      if ((await sink.write(chunk)) === false && sink.once) await once(sink as never, 'drain');
     }
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;

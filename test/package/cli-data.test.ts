@@ -154,6 +154,26 @@ describe('query, export and import', () => {
     }
   });
 
+  test('JSON of somebody else is no answer, and a file that cannot be written is named', async () => {
+    const strange = createServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(strange, 'listening');
+    const at = `http://127.0.0.1:${(strange.address() as AddressInfo).port}/`;
+    try {
+      const { code, stderr } = await dosql('query', at, 'SELECT 1');
+      expect([code, stderr.split('\n').length]).toEqual([1, 2]);
+      expect(stderr).toContain('is not that of a DoSQL server');
+    } finally {
+      strange.close();
+    }
+    for (const out of ['nowhere/dump.sql', '.']) {
+      const { code, stderr } = await dosql('export', database('source'), '--out', out);
+      expect([code, stderr.split('\n').length]).toEqual([1, 2]);
+      expect(stderr).toMatch(/^dosql: E[A-Z]+: /);
+    }
+  });
+
   test('a dump that is cut off is refused, and goes on when it is whole', async () => {
     const text = shell.read('dump.sql');
     shell.write('cut.sql', text.slice(0, text.indexOf('INSERT INTO "posts"') + 40));
