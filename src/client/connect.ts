@@ -62,7 +62,7 @@ export class Client {
   /** Runs one statement and also tells how many rows it changed. @throws DosqlError */
   async run<T = Row>(sql: string, params?: Params, options: ClientQueryOptions = {}): Promise<RunResult<T>> {
     const body = { sql, params: paramsToWire(params) };
-    return this.#result<T>((await this.#post(body, options.signal)) as Wire, options);
+    return this.#result<T>((await this.#post(body, 'rows', options.signal)) as Wire, options);
   }
 
   /** Tagged template: every `${value}` is bound, never spliced. Returns the rows. @throws DosqlError */
@@ -78,7 +78,9 @@ export class Client {
     const items = statements.map((item) =>
       typeof item === 'string' ? item : [item[0], paramsToWire(item[1])],
     );
-    const { results } = (await this.#post({ statements: items }, options.signal)) as { results: Wire[] };
+    const { results } = (await this.#post({ statements: items }, 'results', options.signal)) as {
+      results: Wire[];
+    };
     return results.map((result) => this.#result<T>(result, options));
   }
 
@@ -146,16 +148,21 @@ export class Client {
     return checkToken(typeof token === 'function' ? await token() : token);
   }
 
-  async #post(body: object, signal: AbortSignal | undefined): Promise<unknown> {
+  /** The answer, an object with `key` in it. @throws CONNECTION_FAILED when it was cut off, or is from somebody else */
+  async #post(body: object, key: string, signal: AbortSignal | undefined): Promise<unknown> {
     const headers = { 'content-type': 'application/json' };
     const init = { method: 'POST', headers, body: JSON.stringify(body), ...(signal && { signal }) };
     const response = await this.request('query', init);
+    let cause: unknown;
     try {
-      return await response.json();
-    } catch (cause) {
-      if (signal?.aborted) throw cause;
-      throw new DosqlError('CONNECTION_FAILED', `The answer of ${this.#url} was cut off.`, { cause });
+      const answer = (await response.json()) as Record<string, unknown> | null;
+      if (answer?.[key]) return answer;
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      cause = error;
     }
+    const what = `The answer of ${this.#url} was cut off, or is not that of a DoSQL server.`;
+    throw new DosqlError('CONNECTION_FAILED', what, { cause });
   }
 
   #result<T>(wire: Wire, options: QueryOptions): RunResult<T> {
