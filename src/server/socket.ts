@@ -1,5 +1,6 @@
 import type { Database } from '../engine/database.ts';
 import { DosqlError } from '../errors/index.ts';
+import { foldName } from '../sql/identifier.ts';
 import { byteLength } from '../sql/literal.ts';
 import { attach, attached, keepSubscription, live } from './attachment.ts';
 import { within } from './budget.ts';
@@ -114,7 +115,8 @@ export class Sockets {
       const { liveTail } = this.#tail(session);
       const { tables: granted } = session.grant;
       const tables = changes.tables ?? granted;
-      if (granted && ![tables].flat().every((table) => granted.includes(table!)))
+      const own = granted?.map(foldName);
+      if (own && ![tables].flat().every((table) => own.includes(foldName(`${table}`))))
         throw new DosqlError('NOT_AUTHORIZED', 'The tail names a table that this access does not include.');
       keepSubscription(socket, id, { tail: {} });
       const { since } = changes;

@@ -174,6 +174,19 @@ describe('query, export and import', () => {
     }
   });
 
+  test('a reader that has enough ends an export without a word', async () => {
+    await query(
+      'rows',
+      'CREATE TABLE large AS SELECT hex(zeroblob(400000)) AS a FROM json_each(json_array(1,2,3))',
+    );
+    const child = shell.start(['export', database('rows')], { DOSQL_TOKEN: token });
+    let stderr = '';
+    child.stderr!.on('data', (text) => (stderr += text));
+    child.stdout!.once('data', () => child.stdout!.destroy());
+    const [code] = await once(child, 'close');
+    expect([code, stderr]).toEqual([1, '']);
+  });
+
   test('a dump that is cut off is refused, and goes on when it is whole', async () => {
     const text = shell.read('dump.sql');
     shell.write('cut.sql', text.slice(0, text.indexOf('INSERT INTO "posts"') + 40));

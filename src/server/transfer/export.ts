@@ -54,7 +54,7 @@ export async function exportDatabase(request: Request, context: TransferContext)
   const source = new Source(context, consistency, schema, hot);
   const [only] = schema.tables;
   if (format !== 'sql' && only!.columns.length === 0)
-    throw new DosqlError('UNSUPPORTED_STATEMENT', `Table ${only!.name} has no rows of its own to export.`, {
+    throw new DosqlError('UNSUPPORTED_STATEMENT', `Table ${only!.name} has no own rows.`, {
       table: only!.name,
     });
   const text =

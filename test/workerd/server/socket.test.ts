@@ -277,7 +277,7 @@ test('rights hold on a socket, and end with the token', async () => {
     error: { code: 'NOT_AUTHORIZED' },
   });
   expect(await reader.ask({ id: 4, subscribe: { changes: {} } })).toMatchObject({ type: 'ready' });
-  const all = { tables: ['items'], ops: ['insert', 'message'] };
+  const all = { tables: ['Items'], ops: ['insert', 'message'] };
   expect(await reader.ask({ id: 5, subscribe: { changes: all } })).toMatchObject({ type: 'ready' });
   expect(await reader.ask({ id: 6, subscribe: { changes: { tables: 5 } } })).toMatchObject({
     error: { code: 'NOT_AUTHORIZED' },
