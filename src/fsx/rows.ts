@@ -110,8 +110,9 @@ export function* locatorChunks(locators: Iterable<string>, most = 10_000): Gener
 export function keySql({ columns, key }: TierTable, prefix: string): string {
   const parts = key.map((at) => {
     const column = `${prefix}${quoteIdentifier(columns[at]!.name)}`;
-    // SQLite's quote() ends at NUL. No archived key has one.
-    return `CASE WHEN typeof(${column})='text' AND instr(${column},char(0)) THEN 'NUL'||hex(${column}) ELSE quote(${foldedSql(columns[at]!, prefix)}) END`;
+    const whole = `CAST(${column} AS INTEGER)`;
+    // SQLite's quote() ends at NUL, which no archived key has. 5.0 is the key 5.
+    return `CASE WHEN typeof(${column})='text' AND instr(${column},char(0)) THEN 'N'||hex(${column}) WHEN typeof(${column})='real' AND ${whole}=${column} THEN quote(${whole}) ELSE quote(${foldedSql(columns[at]!, prefix)}) END`;
   });
   return parts.join("||','||");
 }

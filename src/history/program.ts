@@ -15,8 +15,9 @@ export function checkProgram(
   text: string,
 ): void {
   const { engine } = store;
-  // As the statement itself: adapted to the platform's limits.
-  const program = { ...engine.bare(`EXPLAIN ${sql}`), text };
+  // As the statement itself: adapted to the platform's limits. workerd keeps prepared statements by their text, and EXPLAIN,
+  // which does not run, never notices that the schema is another one.
+  const program = { ...engine.bare(`EXPLAIN/*${store.version}*/${sql}`), text };
   const roots = new Map(store.all('SELECT rootpage,tbl_name FROM sqlite_master') as [number, string][]);
   for (const [, opcode, , root] of engine.all(program, values, 'number')) {
     if (opcode !== 'OpenRead' && opcode !== 'OpenWrite') continue;

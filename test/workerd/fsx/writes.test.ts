@@ -145,6 +145,22 @@ describe('writing to archived rows', () => {
       ]);
     }));
 
+  it('a key of another class that equals an archived one takes its place', () =>
+    inObject(async (storage) => {
+      const db = await openTiers(storage, { tables: [{ ...POLICY, table: 'docs' }] });
+      await db.run('CREATE TABLE docs (k PRIMARY KEY, at INTEGER, n INTEGER) WITHOUT ROWID');
+      await db.run('INSERT INTO docs VALUES (5, 1e12, 1), (0, 1e12, 1), (6, 1e12, 1), (7, 1e12, 1)');
+      await db.maintenance();
+      await db.run('INSERT OR REPLACE INTO docs VALUES (5.0, 1e12, 2), (-0.0, 1e12, 2)');
+      await db.run('INSERT INTO docs VALUES (6.0, 1e12, 2) ON CONFLICT DO UPDATE SET n = 3');
+      expect((await db.query('SELECT k, n FROM docs ORDER BY k')).rows).toEqual([
+        { k: -0, n: 2 },
+        { k: 5, n: 2 },
+        { k: 6, n: 3 },
+        { k: 7, n: 1 },
+      ]);
+    }));
+
   it('AUTOINCREMENT goes on where it was, however many of the newest rows are deleted', () =>
     inObject(async (storage) => {
       const db = await openTiers(storage);
