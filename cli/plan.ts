@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import type { Client } from '../src/client/connect.ts';
 import { DosqlError, isDosqlError } from '../src/errors/index.ts';
 import { quoteIdentifier, unquoteIdentifier } from '../src/sql/identifier.ts';
+import { withDefaults } from './defaults.ts';
 import { project } from './kit.ts';
 import { type Described, withRules } from './references.ts';
 import { renamesIn, withRenames } from './renames.ts';
@@ -43,10 +44,10 @@ export async function planPush(client: Client, schema: Record<string, unknown>):
   };
   const { found, printed } = await silently(() => pushSQLiteSchema(schema, { all: ask, run: ask }));
   const { statements: said, warnings } = withRenames(
-    {
+    withDefaults({
       statements: found.statementsToExecute.map((text) => text.trim().replace(/;$/, '')),
       warnings: found.warnings.map((text) => stripVTControlCharacters(text).replace(/^\W+/, '')),
-    },
+    }),
     renamesIn(printed),
   );
   const described = await generateSQLiteDrizzleJson(schema);

@@ -56,6 +56,8 @@ export class LogStore extends OwnTables implements LogSource {
   /** Counts changes of what SQL texts over the log depend on. */
   version = 0;
   #loaded = 0;
+  /** It was read inside a transaction, behind a savepoint that was rolled back: the whole may be, too. */
+  #within = false;
   keyIndex = false;
   /** Entries behind these LSNs are needed; by whom. */
   readonly pins = new Map<string, number>();
@@ -116,7 +118,10 @@ export class LogStore extends OwnTables implements LogSource {
 
   /** After a rollback: what was read or made inside may never have been. */
   rolledBack(outermost: boolean): void {
-    if (this.version !== this.#loaded) this.load();
+    if (this.version !== this.#loaded || this.#within) {
+      this.load();
+      this.#within = !outermost;
+    }
     if (outermost) this.head = this.last();
     this.seen = -1;
   }
@@ -186,6 +191,7 @@ export class LogStore extends OwnTables implements LogSource {
    * own. Most single writes can be told from their row counts: an entry comes with at least one row and one entry written.
    */
   ended(single?: Plan): void {
+    this.#within = false;
     const { engine, head } = this;
     if (single && !this.doubtful) {
       const { rowsWritten } = engine;

@@ -9,10 +9,11 @@ import { build } from 'esbuild';
 const root = join(import.meta.dirname, '../..');
 
 /** The runtime that a tool depends on; LANE=old is the one with SQLite 3.47. */
-const tool = process.env['LANE'] === 'old' ? '@cloudflare/vitest-pool-workers' : 'wrangler';
-const folder = dirname(
-  createRequire(join(root, 'node_modules', tool, 'package.json')).resolve('workerd/package.json'),
-);
+function runtime(lane: string | undefined): string {
+  const tool = lane === 'old' ? '@cloudflare/vitest-pool-workers' : 'wrangler';
+  const { resolve } = createRequire(join(root, 'node_modules', tool, 'package.json'));
+  return join(dirname(resolve('workerd/package.json')), 'bin/workerd');
+}
 
 /** A Worker on disk with its own storage: a plain workerd, which can be killed and started again. */
 export class Workerd {
@@ -21,6 +22,8 @@ export class Workerd {
   #port = 0;
   #ended: Promise<unknown> = Promise.resolve();
 
+  private constructor(private readonly program: string) {}
+
   /** Called with every line that the Worker logs. */
   onLine: (line: string) => void = () => {};
 
@@ -28,9 +31,9 @@ export class Workerd {
   static async create(
     entry: string,
     texts: Readonly<Record<string, string>> = {},
-    compatibility: Compatibility = { date: '2026-01-01', flags: ['nodejs_compat'] },
+    { lane = process.env['LANE'], ...compatibility }: Compatibility & { lane?: string | undefined } = {},
   ): Promise<Workerd> {
-    const workerd = new Workerd();
+    const workerd = new Workerd(runtime(lane));
     await build({
       absWorkingDir: root,
       entryPoints: [entry],
@@ -46,7 +49,7 @@ export class Workerd {
   }
 
   async start(): Promise<void> {
-    const child = spawn(join(folder, 'bin/workerd'), ['serve', 'config.capnp', '--control-fd=3'], {
+    const child = spawn(this.program, ['serve', 'config.capnp', '--control-fd=3'], {
       cwd: this.#folder,
       stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
     });
@@ -109,8 +112,8 @@ function onLines(stream: Readable, handle: (line: string) => void): void {
 }
 
 interface Compatibility {
-  date: string;
-  flags: readonly string[];
+  date?: string;
+  flags?: readonly string[];
   /** Of the engine: limits of memory, which a runtime of one's own has none. */
   v8?: readonly string[];
   /** `127.0.0.1:port` of a server that is the Worker's binding ORIGIN. */
@@ -119,7 +122,7 @@ interface Compatibility {
 
 function configuration(
   texts: Readonly<Record<string, string>>,
-  { date, flags, v8 = [], origin }: Compatibility,
+  { date = '2026-01-01', flags = ['nodejs_compat'], v8 = [], origin }: Compatibility,
 ): string {
   const modules = Object.entries(texts).map(
     ([name, text]) => `    (name = ${JSON.stringify(name)}, text = ${JSON.stringify(text)}),`,

@@ -21,6 +21,7 @@ beforeAll(async () => {
     'unread',
     'generated',
     'rules',
+    'zero',
   ]);
 });
 afterAll(async () => {
@@ -115,6 +116,22 @@ describe('dosql push', () => {
     const second = await push('push', schema);
     expect(second.statements).toEqual([]);
     expect(second).toMatchObject({ code: 0, applied: false });
+  });
+
+  test('adds a column whose default is 0 or false, also to a table that is made anew, and keeps the rows', async () => {
+    const schema = (columns: string) =>
+      `export const t = sqliteTable('t', { id: integer().primaryKey()${columns} });`;
+    await push('zero', schema(''));
+    await client('zero').run('INSERT INTO t VALUES (1)');
+    const zero =
+      ', n: integer().notNull().default(0), b: integer({ mode: "boolean" }).notNull().default(false)';
+    const wanted = [
+      schema(zero),
+      schema(`${zero.replace('default(0)', 'default(1)')}, m: integer().notNull().default(0)`),
+    ];
+    for (const text of wanted)
+      expect(await push('zero', text)).toMatchObject({ code: 0, applied: true, losesData: false });
+    expect((await client('zero').query('SELECT * FROM t')).rows).toEqual([{ id: 1, n: 0, b: 0, m: 0 }]);
   });
 
   test('adds a column that refers to a table with the rules of its key', async () => {
