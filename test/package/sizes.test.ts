@@ -67,7 +67,7 @@ const BUDGETS: Budget[] = [
     what: 'server with export, import and migrate',
     entries: (entry) => entry === './server',
     without: /^src\/(?!server\/)/,
-    limit: 27,
+    limit: 27.1,
   },
   {
     what: 'server, its own code',
@@ -79,12 +79,12 @@ const BUDGETS: Budget[] = [
     what: 'core + wal + cdc',
     entries: (entry) => /^\.(\/wal|\/cdc)?$/.test(entry),
     needs: './cdc',
-    limit: 44.8,
+    limit: 45.4,
   },
   {
     what: 'everything but Parquet, without Drizzle',
     entries: (entry) => !PARQUET.test(entry) && !/^\.\/(drizzle|adapters|server|client)/.test(entry),
-    limit: 49.6,
+    limit: 50.6,
   },
 ];
 
