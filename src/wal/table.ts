@@ -85,6 +85,7 @@ export function describeTable(sql: SqlStorage, name: string): Description {
   const names = columns.map(([column]) => foldName(column as string));
   const rowid = ['rowid', '_rowid_', 'oid'].find((alias) => !names.includes(alias));
   if (!rowid && !withoutRowid) throw refuse('its columns hide the rowid.');
+  if (names.some((column) => column.startsWith('_dosql_'))) throw refuse('it has a column named _dosql_….');
   const key = columns.filter((c) => c[3]).sort((a, b) => Number(a[3]) - Number(b[3]));
   const collations = all(
     "SELECT x.coll FROM pragma_index_list(?) l,pragma_index_xinfo(l.name) x WHERE l.origin='pk' AND x.key ORDER BY x.seqno",
