@@ -30,13 +30,12 @@ export class TenantDatabase extends DurableObject<Env> {
   }
 
   /** Prunes the change log and does what else is due, as much at a time as leaves room for requests. */
-  override async alarm(): Promise<void> {
-    const reports = await this.#alarms.run({
-      upkeep: async () => {
-        const { done } = await (await this.db.$client).maintenance({ budgetMs: 5000 });
-        return done ? undefined : '1s';
-      },
-    });
+  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    const upkeep = async () => {
+      const { done } = await (await this.db.$client).maintenance({ budgetMs: 5000 });
+      return done ? undefined : '1s';
+    };
+    const reports = await this.#alarms.run({ upkeep }, info);
     for (const { job, error } of reports) if (error) console.error(job, error);
   }
 
