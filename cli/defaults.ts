@@ -1,5 +1,6 @@
+import { REBUILD } from './unchanged.ts';
+
 const ADDED = /^ALTER TABLE `(.+?)` ADD `(.+?)` .*\bDEFAULT .* NOT NULL/s;
-const REBUILT = /^CREATE TABLE `__new_(.+?)` /;
 const WARNING = /add not-null (.+) column without default value/;
 
 interface Said {
@@ -24,7 +25,7 @@ export function withDefaults({ statements, warnings }: Said): Said {
   for (const text of statements) {
     const [, table, column] = ADDED.exec(text) ?? [];
     spare(`delete from ${table}`, column);
-    const rebuilt = REBUILT.exec(text)?.[1];
+    const rebuilt = REBUILD.exec(text)?.[1];
     if (rebuilt === undefined) continue;
     for (const [, name] of text.matchAll(/^\t`(.+?)` .*\bDEFAULT .* NOT NULL/gm))
       spare(`DELETE FROM \`${rebuilt}\``, name);
@@ -35,7 +36,7 @@ export function withDefaults({ statements, warnings }: Said): Said {
     return { statements, warnings };
   const fixed = statements.flatMap((text) => {
     if (spared.has(text)) return [];
-    const table = REBUILT.exec(text)?.[1];
+    const table = REBUILD.exec(text)?.[1];
     if (table === undefined || !spared.has(`DELETE FROM \`${table}\``)) return [text];
     // It does not copy the rows that it has deleted.
     const list = [...text.matchAll(/^\t`(.+?)` /gm)].map(([, name]) => `"${name}"`).join(', ');

@@ -5,7 +5,7 @@ export interface Present {
   readonly sql: string;
 }
 
-const REBUILD = /^CREATE TABLE `__new_(.+?)` /;
+export const REBUILD = /^CREATE TABLE `__new_(.+?)` /;
 const INDEX = /^CREATE (?:UNIQUE )?INDEX `(.+?)` ON `(.+?)` \(/;
 const LIST = /^(`.*?`)(\)(?: WHERE .*)?)$/s;
 

@@ -6,7 +6,7 @@ import { Consumer, type ConsumerOptions } from '../wal/consumer.ts';
 import type { ChangeLog, ChangeLogApi } from '../wal/index.ts';
 import { type LogStore, storeOf } from '../wal/store.ts';
 import type { Batch, BatchInfo, CdcEvent } from './event.ts';
-import { plainEvent, weigh } from './json.ts';
+import { meanWeight, plainEvent } from './json.ts';
 import { type DrainOptions, FIRST_LOOK, RangeReader } from './range.ts';
 import { Snapshot } from './snapshot.ts';
 
@@ -105,7 +105,7 @@ export class Feed {
       });
       if (found) {
         const { events, part } = found;
-        this.#reader.mean = events.reduce((sum, event) => sum + weigh(event), 0) / (events.length || 1);
+        this.#reader.mean = meanWeight(events);
         return this.#batch(events, {
           ...{ from: lsn, to: lsn, part, done: false, partial: false },
           ack: () => this.turn(() => this.snapshot.advance(found)),

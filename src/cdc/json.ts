@@ -63,6 +63,11 @@ export function weigh({ before, after, payload }: CdcEvent): number {
   return 200 + weighRow(before) + weighRow(after) + (payload === undefined ? 0 : weighValue(payload));
 }
 
+/** What one of these events weighs on average; 0 for none. */
+export function meanWeight(events: readonly CdcEvent[]): number {
+  return events.reduce((sum, event) => sum + weigh(event), 0) / (events.length || 1);
+}
+
 function weighRow(row: Row | null): number {
   let size = 0;
   for (const name in row) size += weighValue(row[name]);

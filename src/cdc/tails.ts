@@ -8,7 +8,7 @@ import type { ChangeLog } from '../wal/index.ts';
 import { storeOf } from '../wal/store.ts';
 import { onCommits } from './commits.ts';
 import type { CdcEvent } from './event.ts';
-import { plainEvent, weigh } from './json.ts';
+import { meanWeight, plainEvent } from './json.ts';
 import { FIRST_LOOK, RangeReader } from './range.ts';
 import { Snapshot, snapshotTables } from './snapshot.ts';
 import {
@@ -185,7 +185,7 @@ export class Tails {
       const found = await new Snapshot(store, '').read(progress, this.log, most);
       if (!found) return { events: [], lsn, done: false };
       const { events, rest } = found;
-      this.#mean = events.reduce((sum, event) => sum + weigh(event), 0) / events.length;
+      this.#mean = meanWeight(events);
       if (events.length > 1 && this.#mean * events.length > maxBytes) continue;
       const next = rest && ([rest.rows, rest.tables[0]!, ...(rest.after ? [rest.after] : [])] as const);
       return { events, lsn, next: next as Cursor | undefined, done: false };

@@ -39,7 +39,7 @@ function bare(sql: string): string {
 export function exactQuery(sql: string, columns: number, form = marked): string {
   const names = Array.from({ length: columns }, (_, i) => `c${i}`);
   // Folded into the outer one, it may be planned anew, and its rows come in another order.
-  return `WITH _dosql_exact(${names.join(',')}) AS MATERIALIZED (${bare(sql)}) SELECT ${names.map((name) => form(name)).join(',')} FROM _dosql_exact`;
+  return `WITH _dosql_exact(${names.join(',')}) AS MATERIALIZED (${bare(sql)}) SELECT ${names.map(form).join()} FROM _dosql_exact`;
 }
 
 /**
@@ -108,7 +108,7 @@ function integer(
 
 /** The statement with what these expressions exactly are appended to its RETURNING list. */
 export function exactReturning(sql: string, expressions: readonly string[]): string {
-  return `${bare(sql)},${expressions.map((expression) => numberOf(expression)).join()}`;
+  return `${bare(sql)},${expressions.map(numberOf).join()}`;
 }
 
 /**

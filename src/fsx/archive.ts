@@ -62,8 +62,7 @@ export async function archiveBatch(
     return storeSegment(tiers, tiered, content.written, {
       version: tiered.version,
       keys: content.keys,
-      rowid: () => content.rowid,
-      commit: () => leave(tiers, tiered, content),
+      commit: () => ({ ...leave(tiers, tiered, content), rowid: content.rowid }),
     });
   }
 }

@@ -108,7 +108,6 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
   await storeSegment(tiers, tiered, written, {
     version: first.version,
     keys: [lo, hi],
-    rowid: () => (rowid === null || manifest.rebuilt(ids) ? null : `${rowid}`),
     commit: () => {
       const active = new Set(manifest.active(manifest.tableOf(ids[0]!)).map(({ id }) => id));
       if (!ids.every((id) => active.has(id)))
@@ -118,7 +117,7 @@ export async function compact(tiers: Tiers, tiered: Tiered, segments: readonly S
       for (const [i, id] of ids.entries())
         for (const key of manifest.tombstones(id)) if (!before[i]!.has(key) && keys.has(key)) stale.add(key);
       give(written.rows - stale.size);
-      return { rows: 0, stale };
+      return { rows: 0, stale, rowid: rowid === null || manifest.rebuilt(ids) ? null : `${rowid}` };
     },
   });
   return written.rows;

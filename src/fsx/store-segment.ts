@@ -10,10 +10,8 @@ import { verify } from './verify.ts';
 interface Commit {
   readonly version: number;
   readonly keys: readonly [lo: unknown, hi: unknown];
-  /** Runs inside the transaction that makes the file visible. */
-  rowid(): string | null;
-  /** The same: what leaves for the file, and which of its keys are void. */
-  commit(): { rows: number; stale: ReadonlySet<string> };
+  /** Runs inside the transaction that makes the file visible: what leaves for it, which of its keys are void, its largest rowid. */
+  commit(): { rows: number; stale: ReadonlySet<string>; rowid: string | null };
 }
 
 /** Steps 2 to 5 of the protocol: from bytes in memory to an active segment. */
@@ -21,7 +19,7 @@ export async function storeSegment(
   tiers: Tiers,
   tiered: Tiered,
   { bytes, tail, zone, rows }: WrittenSegment,
-  { version, keys, rowid, commit }: Commit,
+  { version, keys, commit }: Commit,
 ): Promise<{ rows: number; stale: number }> {
   const { manifest, cold, warm, working } = tiers;
   const { policy, table } = tiered;
@@ -49,8 +47,7 @@ export async function storeSegment(
     const committed = await tiers.transaction(() => {
       if (!manifest.pending(id) || !isStill(tiers, name, tiered))
         throw new DosqlError('TIER_CONTENTION', `${key} was given up meanwhile.`);
-      const most = rowid();
-      const { rows: left, stale } = commit();
+      const { rows: left, stale, rowid } = commit();
       const footer = bytes.slice(tail);
       const live = rows - stale.size;
       manifest.activate(id, {
@@ -60,7 +57,7 @@ export async function storeSegment(
         etag: put.etag,
         zone,
         keys,
-        rowid: most,
+        rowid,
         tail,
         footer,
         sums,

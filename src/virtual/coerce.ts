@@ -1,4 +1,5 @@
 import type { Affinity, Cell } from '../relation/provider.ts';
+import { isDay } from '../sql/date.ts';
 import type { ColumnType } from './options.ts';
 
 /** The affinity that a declared type gives its column. */
@@ -47,9 +48,7 @@ function epoch(text: string, seconds: boolean): Cell {
   const [, date, time = '00:00', zone = 'Z'] = TIME.exec(text) ?? [];
   const offset = zone.length === 3 ? `${zone}:00` : zone;
   const ms = Date.parse(`${date}T${time}${offset}`);
-  // February the 30th would be March the 2nd.
-  if (Number.isNaN(ms) || !new Date(`${date}`).toJSON().startsWith(`${date}`))
-    return INTEGER.test(text) ? number(text) : text;
+  if (Number.isNaN(ms) || !isDay(`${date}`)) return INTEGER.test(text) ? number(text) : text;
   return seconds ? Math.floor(ms / 1000) : ms;
 }
 

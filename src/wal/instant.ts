@@ -1,4 +1,5 @@
 import { DosqlError } from '../errors/index.ts';
+import { isDay } from '../sql/date.ts';
 import { foldName } from '../sql/identifier.ts';
 import { assertArgument, assertLsn } from './argument.ts';
 import { ELSEWHERE, type LogStore } from './store.ts';
@@ -24,8 +25,7 @@ export function timeOf(point: Date | number | string): number {
     const text = point.trim();
     const zoned = /(?:z|[+-]\d\d:?\d\d)$/i.test(text);
     const day = /^(\d{4}-\d\d-\d\d)([t ]\d\d:\d\d.*)?$/i.exec(text)?.[1];
-    // February the 30th would be March the 2nd.
-    if (day && new Date(day).toJSON()?.startsWith(day))
+    if (day && isDay(day))
       ms = Date.parse(text.length === 10 ? text : text.replace(' ', 'T') + (zoned ? '' : 'Z'));
   }
   assertArgument(

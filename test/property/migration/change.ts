@@ -122,7 +122,7 @@ export function change(r: Random, m: Model): string {
         id,
         name: `g${id}`,
         type: 'text',
-        generated: { of: c.id, stored: m.tables.length === 0 },
+        generated: { of: c.id },
       });
       return `generated g${id} of ${t.name}.${c.name}`;
     }
@@ -135,7 +135,7 @@ export function change(r: Random, m: Model): string {
     case 20: {
       const parents = m.tables.filter((p) => p.key.length === 1);
       if (!parents.length) return '';
-      addParent(r, m, t, r.pick(parents), m.rules ?? false);
+      addParent(r, m, t, r.pick(parents), false);
       return `new foreign key ${t.name}`;
     }
     case 21: {

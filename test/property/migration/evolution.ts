@@ -1,13 +1,14 @@
 import { expect } from 'vitest';
 import { planPush } from '../../../cli/plan.ts';
 import type { Client } from '../../../src/client/connect.ts';
+import { quoteIdentifier } from '../../../src/sql/identifier.ts';
 import type { Random } from '../../workerd/wal/random.ts';
 import { change, newModel } from './change.ts';
 import { answering, kit, type OldName } from './kit.ts';
 import type { Model, Table } from './model.ts';
 import { PlainSqlite } from './plain.ts';
 import { type Event, Replica, type Row } from './replica.ts';
-import { drizzleSchema, q, randomWrites } from './tables.ts';
+import { drizzleSchema, randomWrites } from './tables.ts';
 import type { Command } from './worker.ts';
 
 const MASTER =
@@ -158,7 +159,7 @@ export class Evolution {
     const events = await this.subject.ask<Event[]>({ do: 'drain', limit, consumer: 'replica' });
     this.#replica.play(events, `${where}, consumer`);
     for (const t of this.#model.tables) {
-      const sql = `SELECT * FROM ${q(t.name)}`;
+      const sql = `SELECT * FROM ${quoteIdentifier(t.name)}`;
       const now = this.#asText(t, await this.subject.ask<Row[]>({ do: 'texts', sql }));
       expect(this.#asText(t, all.rows(t.name)), `${where}: ${t.name} from all events`).toEqual(now);
       expect(this.#asText(t, this.#replica.rows(t.name)), `${where}: ${t.name} of the consumer`).toEqual(now);
@@ -181,6 +182,8 @@ const sorted = (rows: readonly unknown[][]) => rows.map((row) => row.join('|')).
 const number = (row: string) => row.replace(/(^|\|)(?:integer|real):(-?[0-9.]+?)(?:\.0)?(?=\||$)/g, '$1$2');
 
 function cellsOf(table: string, columns: readonly { name: string }[]): string {
-  const cells = columns.map(({ name }) => `typeof(${q(name)})||':'||quote(${q(name)})`);
-  return `SELECT ${cells} FROM ${q(table)}`;
+  const cells = columns.map(
+    ({ name }) => `typeof(${quoteIdentifier(name)})||':'||quote(${quoteIdentifier(name)})`,
+  );
+  return `SELECT ${cells} FROM ${quoteIdentifier(table)}`;
 }

@@ -8,7 +8,7 @@ export interface Column {
   notNull?: boolean;
   fallback?: string | number;
   unique?: boolean;
-  generated?: { of: number; stored: boolean };
+  generated?: { of: number };
   parent?: { table: number; onDelete?: 'cascade' | 'set null' | 'restrict'; onUpdate?: 'cascade' };
 }
 export interface Index {
@@ -34,7 +34,6 @@ export interface Table {
 }
 export interface Model {
   next: number;
-  rules?: boolean;
   /** Names of tables that were dropped. */
   gone: string[];
   tables: Table[];

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
-import { lit, q } from './tables.ts';
+import { quoteIdentifier } from '../../../src/sql/identifier.ts';
+import { sqlLiteral } from '../../../src/sql/literal.ts';
 
 /** Old name of a column of a table that has another one now. */
 export type OldColumn = (table: string, column: string) => string | undefined;
@@ -45,7 +46,7 @@ export class PlainSqlite {
     return this.#withoutForeignKeys((end) => {
       for (const text of statements) {
         const dropped = /^DROP TABLE `(.+)`;?$/.exec(text)?.[1];
-        const theirs = `SELECT sql FROM sqlite_master WHERE type='trigger' AND tbl_name=${lit(dropped ?? '')}`;
+        const theirs = `SELECT sql FROM sqlite_master WHERE type='trigger' AND tbl_name=${sqlLiteral(dropped ?? '')}`;
         lost.push(...(this.rows(theirs).flat() as string[]));
         // Names, never texts.
         this.#run(text.startsWith('INSERT INTO `__new_') ? text.replaceAll('"', '`') : text);
@@ -72,7 +73,10 @@ export class PlainSqlite {
             .map((name) => ({ name, old: there.includes(name) ? name : (oldColumn(from, name) ?? '') }))
             .filter(({ old }) => there.includes(old));
           if (pairs.length === 0) continue;
-          const [names, olds] = [pairs.map(({ name }) => q(name)), pairs.map(({ old }) => q(old))];
+          const [names, olds] = [
+            pairs.map(({ name }) => quoteIdentifier(name)),
+            pairs.map(({ old }) => quoteIdentifier(old)),
+          ];
           fixed = `INSERT INTO \`${to}\`(${names}) SELECT ${olds} FROM \`${from}\`;`;
         }
         this.#run(fixed);
@@ -86,7 +90,7 @@ export class PlainSqlite {
   setSequences(rows: readonly unknown[][]): void {
     this.#db.exec('DELETE FROM sqlite_sequence');
     for (const [name, seq] of rows)
-      this.#db.exec(`INSERT INTO sqlite_sequence VALUES (${lit(`${name}`)}, ${seq})`);
+      this.#db.exec(`INSERT INTO sqlite_sequence VALUES (${sqlLiteral(`${name}`)}, ${seq})`);
   }
 
   #broken(): number {
@@ -94,7 +98,7 @@ export class PlainSqlite {
   }
 
   #columns(table: string): string[] {
-    return this.rows(`SELECT name FROM pragma_table_info(${lit(table)})`).flat() as string[];
+    return this.rows(`SELECT name FROM pragma_table_info(${sqlLiteral(table)})`).flat() as string[];
   }
 
   #run(text: string): void {
@@ -105,7 +109,7 @@ export class PlainSqlite {
           "SELECT type,name,sql FROM sqlite_master WHERE type IN('view','trigger') ORDER BY type DESC",
         )
       : [];
-    for (const [type, name] of aside) this.#db.exec(`DROP ${type} IF EXISTS ${q(`${name}`)}`);
+    for (const [type, name] of aside) this.#db.exec(`DROP ${type} IF EXISTS ${quoteIdentifier(`${name}`)}`);
     this.#db.exec(text);
     for (const [, , sql] of aside) this.#db.exec(sql as string);
   }

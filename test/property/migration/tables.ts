@@ -13,6 +13,8 @@ import {
   text,
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core';
+import { quoteIdentifier } from '../../../src/sql/identifier.ts';
+import { sqlLiteral } from '../../../src/sql/literal.ts';
 import type { Random } from '../../workerd/wal/random.ts';
 import { type Column, column, type Model } from './model.ts';
 
@@ -35,7 +37,7 @@ export function drizzleSchema(m: Model): Record<string, unknown> {
       if (c.unique) b = b.unique();
       if (c.generated)
         b = b.generatedAlwaysAs(sql.raw(`(typeof("${column(t, c.generated.of).name}"))`), {
-          mode: c.generated.stored ? 'stored' : 'virtual',
+          mode: 'virtual',
         });
       if (c.parent) {
         const { table, ...rules } = c.parent;
@@ -75,9 +77,6 @@ export function drizzleSchema(m: Model): Record<string, unknown> {
   return schema;
 }
 
-export const q = (name: string) => `"${name.replaceAll('"', '""')}"`;
-export const lit = (text: string) => `'${text.replaceAll("'", "''")}'`;
-
 const VALUES = [
   'NULL',
   '0',
@@ -109,27 +108,27 @@ export function randomWrites(r: Random, m: Model, n: number): string[] {
         ? c.parent && r.once(3)
           ? 'NULL'
           : c.type === 'text'
-            ? lit(r.pick(['k', 'l', 'm', 'K', '5']))
+            ? sqlLiteral(r.pick(['k', 'l', 'm', 'K', '5']))
             : c.type === 'integer'
               ? `${1 + r.int(6)}`
               : `${r.int(4)}`
         : r.pick(VALUES);
     const where = () => {
       const c = r.pick(cols);
-      return `${q(c.name)} ${r.pick(['=', 'IS NOT', '>'])} ${value(c)}`;
+      return `${quoteIdentifier(c.name)} ${r.pick(['=', 'IS NOT', '>'])} ${value(c)}`;
     };
     const kind = r.int(10);
     if (kind < 6) {
       const given = cols.filter((c) =>
         t.key.includes(c.id) ? !t.auto || r.once(2) : c.fallback === undefined || r.once(2),
       );
-      if (!given.length) return `INSERT INTO ${q(t.name)} DEFAULT VALUES`;
-      return `INSERT${r.pick(['', '', '', ' OR REPLACE', ' OR IGNORE'])} INTO ${q(t.name)} (${given.map((c) => q(c.name))}) VALUES (${given.map(value)})`;
+      if (!given.length) return `INSERT INTO ${quoteIdentifier(t.name)} DEFAULT VALUES`;
+      return `INSERT${r.pick(['', '', '', ' OR REPLACE', ' OR IGNORE'])} INTO ${quoteIdentifier(t.name)} (${given.map((c) => quoteIdentifier(c.name))}) VALUES (${given.map(value)})`;
     }
     if (kind < 9) {
       const c = r.pick(cols);
-      return `UPDATE${r.pick(['', '', ' OR IGNORE', ' OR REPLACE'])} ${q(t.name)} SET ${q(c.name)} = ${value(c)} WHERE rowid = (SELECT min(rowid) FROM ${q(t.name)} WHERE ${where()})`;
+      return `UPDATE${r.pick(['', '', ' OR IGNORE', ' OR REPLACE'])} ${quoteIdentifier(t.name)} SET ${quoteIdentifier(c.name)} = ${value(c)} WHERE rowid = (SELECT min(rowid) FROM ${quoteIdentifier(t.name)} WHERE ${where()})`;
     }
-    return `DELETE FROM ${q(t.name)} WHERE ${where()}`;
+    return `DELETE FROM ${quoteIdentifier(t.name)} WHERE ${where()}`;
   });
 }
