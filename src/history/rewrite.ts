@@ -4,7 +4,7 @@ import { applyEdits, type Edit } from '../sql/edit.ts';
 import { foldName, quoteIdentifier } from '../sql/identifier.ts';
 import { numberParameters } from '../sql/parameters.ts';
 import { Token } from '../sql/token.ts';
-import { tokenize } from '../sql/tokenizer.ts';
+import { type Tokens, tokenize } from '../sql/tokenizer.ts';
 import type { ParameterToken, TableReference } from '../sql/types.ts';
 import { trackedTable } from '../wal/api.ts';
 import { requireHistory } from '../wal/instant.ts';
@@ -54,7 +54,8 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
   const edits: Edit[] = [];
   const placed = new Set<Clause>();
   const target = returning ? tables.find(({ role }) => role === 'write') : undefined;
-  const returns = target ? returningAt(plain) : Infinity;
+  const plainTokens = tokenize(plain);
+  const returns = target ? returningAt(plainTokens) : Infinity;
   const returnsWith = tables.some((reference) => reference.cte && reference.start > returns);
   const past = new Map<TableReference, TrackedTable>();
   for (const reference of tables) {
@@ -78,12 +79,12 @@ export function rewritePast(store: LogStore, sql: string, all: boolean): Rewritt
       );
     }
     const { end } = clause ?? reference;
-    const text = rewriter.named(reference, clause, plain);
+    const text = rewriter.named(reference, clause, plain, plainTokens);
     const table = store.tables.get(foldName(name));
     if (table) past.set(reference, table);
     edits.push({ start, end, text: rewriter.replace(text, sql.slice(start, end)) });
   }
-  checkScopes(plain, sql, tables, past);
+  checkScopes(plain, plainTokens, sql, tables, past);
   if (placed.size < clauses.length)
     throw refuse('SYNTAX_ERROR', 'FOR SYSTEM_TIME must stand right behind the name of a table.', sql);
   // A value of a clause is not part of the text any more: what follows keeps its number.
@@ -121,8 +122,7 @@ function isAlias(sql: string, name: string): boolean {
 }
 
 /** Where RETURNING begins. */
-function returningAt(sql: string): number {
-  const t = tokenize(sql);
+function returningAt(t: Tokens): number {
   let at = Infinity;
   for (let i = 0, depth = 0; i < t.length; i += 3) {
     if (t[i] === Token.LEFT_PAREN) depth++;
@@ -132,16 +132,17 @@ function returningAt(sql: string): number {
   return at;
 }
 
-/** Behind IN a table has no alias. */
-function inList(before: string): boolean {
-  return tokenize(before).at(-3) === Token.IN;
+/** Index of the first token at or behind an offset. */
+function tokenAt(t: Tokens, offset: number): number {
+  let i = 0;
+  while (t[i + 1]! < offset) i += 3;
+  return i;
 }
 
-/** INDEXED BY or NOT INDEXED follow, which SQLite takes behind a table, but not behind a sub-select. */
-function isIndexed(behind: string, aliased: boolean): boolean {
-  const t = tokenize(behind);
-  const i = aliased ? (t[0] === Token.AS ? 6 : 3) : 0;
-  const word = (n: number) => behind.slice(t[n + 1], t[n + 2]).toUpperCase();
+/** INDEXED BY or NOT INDEXED follow at `i`, which SQLite takes behind a table, but not behind a sub-select. */
+function isIndexed(sql: string, t: Tokens, i: number, aliased: boolean): boolean {
+  if (aliased) i += t[i] === Token.AS ? 6 : 3;
+  const word = (n: number) => sql.slice(t[n + 1], t[n + 2]).toUpperCase();
   return word(i) === 'INDEXED' ? word(i + 3) === 'BY' : t[i] === Token.NOT && word(i + 3) === 'INDEXED';
 }
 
@@ -180,14 +181,16 @@ class Rewriter {
     return [...this.#replaced].sort(([a], [b]) => b.length - a.length);
   }
 
-  /** The source under the name that the statement calls it by. */
-  named(reference: TableReference, clause: Clause | undefined, sql: string): string {
+  /** The source under the name that the statement, whose tokens are `t`, calls it by. */
+  named(reference: TableReference, clause: Clause | undefined, sql: string, t: Tokens): string {
     const { name, alias, start } = reference;
     const { end } = clause ?? reference;
-    if (isIndexed(sql.slice(end), alias !== undefined))
+    if (isIndexed(sql, t, tokenAt(t, end), alias !== undefined))
       throw refuse('UNSUPPORTED_STATEMENT', `The past of ${name} is not INDEXED.`, this.text.sql, name);
     const text = this.#source(reference, clause);
-    return alias || inList(sql.slice(0, start)) ? text : `${text} AS ${quoteIdentifier(name)}`;
+    // Behind IN a table has no alias.
+    const inList = t[tokenAt(t, start) - 3] === Token.IN;
+    return alias || inList ? text : `${text} AS ${quoteIdentifier(name)}`;
   }
 
   #source({ name, schema }: TableReference, clause: Clause | undefined): string {
@@ -250,11 +253,12 @@ class Rewriter {
     }
     const body = ddl.slice(t[i + 2]);
     const inner = analyze(body);
+    const bodyTokens = tokenize(body);
     const edits = inner.tables
       .filter((reference) => !reference.cte && !reference.call)
       .map((reference) => {
         const { start, end } = reference;
-        const text = this.named(reference, undefined, body);
+        const text = this.named(reference, undefined, body, bodyTokens);
         return { start, end, text: this.replace(text, body.slice(start, end)) };
       });
     const select = `${applyEdits(body, edits)}\n`;

@@ -1,7 +1,7 @@
 import { DosqlError } from '../errors/index.ts';
 import { foldName, nameAt } from '../sql/identifier.ts';
 import { isName, Token } from '../sql/token.ts';
-import { tokenize } from '../sql/tokenizer.ts';
+import type { Tokens } from '../sql/tokenizer.ts';
 import type { TableReference } from '../sql/types.ts';
 import type { TrackedTable } from '../wal/table.ts';
 
@@ -19,18 +19,18 @@ const ENDS = new Set([Token.DOT, Token.AS, Token.RIGHT_PAREN, Token.NAME, Token.
 
 /**
  * A past table has no rowid and is in no schema. In a SELECT inside another one SQLite would look for such a name further
- * out, and find that of a present table. `sql` has blanks for its clauses.
+ * out, and find that of a present table. `sql`, whose tokens are `t`, has blanks for its clauses.
  * @throws NO_SUCH_COLUMN
  */
 export function checkScopes(
   sql: string,
+  t: Tokens,
   text: string,
   tables: readonly TableReference[],
   pastOf: ReadonlyMap<TableReference, TrackedTable>,
 ): void {
-  const t = tokenize(sql);
   const scope = (parent: Scope | undefined): Scope => ({ parent, past: [], present: [] });
-  const open: { scope: Scope; select: boolean }[] = [{ scope: scope(undefined), select: true }];
+  const open = [scope(undefined)];
   const names: { scope: Scope; name: string; table?: string }[] = [];
   const readers = new Map(tables.map((reference) => [reference.start, reference]));
   for (let i = 0; i < t.length; i += 3) {
@@ -41,23 +41,23 @@ export function checkScopes(
       const past = pastOf.get(reference);
       // The columns of a table behind IN have no names there.
       if (t[i - 3] === Token.IN) continue;
-      if (past) top.scope.past.push([reference, past]);
-      else if (!reference.cte && !reference.call) top.scope.present.push(reference);
+      if (past) top.past.push([reference, past]);
+      else if (!reference.cte && !reference.call) top.present.push(reference);
       while (t[i + 2]! < reference.end) i += 3;
     } else if (kind === Token.LEFT_PAREN) {
       const inner = t[i + 3];
       const select = inner === Token.SELECT || inner === Token.VALUES || inner === Token.WITH;
-      open.push({ scope: select ? scope(top.scope) : top.scope, select });
+      open.push(select ? scope(top) : top);
     } else if (kind === Token.RIGHT_PAREN) {
       if (open.length > 1) open.pop();
     } else if (kind === Token.UNION || kind === Token.EXCEPT || kind === Token.INTERSECT) {
-      open[open.length - 1] = { scope: scope(top.scope.parent), select: true };
+      open[open.length - 1] = scope(top.parent);
     } else if (isName(kind) && !ENDS.has(t[i - 3]!) && t[i - 6] !== Token.DOT) {
       if (t[i + 3] !== Token.DOT) {
         const name = nameAt(sql, t, i);
-        if (ROWID.has(name)) names.push({ scope: top.scope, name });
+        if (ROWID.has(name)) names.push({ scope: top, name });
       } else if (t[i + 9] === Token.DOT)
-        names.push({ scope: top.scope, name: nameAt(sql, t, i + 12), table: nameAt(sql, t, i + 6) });
+        names.push({ scope: top, name: nameAt(sql, t, i + 12), table: nameAt(sql, t, i + 6) });
     }
   }
   for (const { scope, name, table } of names) {
